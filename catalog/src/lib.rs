@@ -1,0 +1,1 @@
+//! What the user declared, checked: project files, templates, references, places.

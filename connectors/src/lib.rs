@@ -1,0 +1,1 @@
+//! Sources and sinks with positions, transactions, admin.

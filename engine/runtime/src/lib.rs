@@ -1,0 +1,1 @@
+//! Runs a Dataflow: operators, the fold, epochs, commit, recovery.

@@ -1,0 +1,1 @@
+//! dbt for streams in one binary: the library facade.

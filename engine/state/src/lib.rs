@@ -1,0 +1,1 @@
+//! Snapshots: typed Arrow tables.

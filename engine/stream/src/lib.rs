@@ -1,0 +1,1 @@
+//! The words of the data road: batches, advances, watermarks, items, epochs, clocks.
