@@ -1,1 +1,3 @@
-//! Runs a Dataflow: operators, the fold, epochs, commit, recovery.
+//! Runs a [`planner::dataflow::Dataflow`]: operators, the fold, epochs, commit, recovery.
+
+pub mod operator;

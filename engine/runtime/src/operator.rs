@@ -1,0 +1,101 @@
+//! What an operator is: a synchronous object that receives batches and gives batches.
+//!
+//! Operators know no threads, no Kafka and no clock. **Invariant:** what an operator gives depends
+//! on the sequence of rows and advances it was given, never on how they were cut into batches.
+
+use arrow::array::RecordBatch;
+use state::Table;
+use stream::{Batch, Origin};
+
+/// Folds batches into state and output.
+pub trait Operator: Send {
+    /// Folds a batch that arrived at `port`.
+    ///
+    /// What an advance releases stands in the output before it, and every advance is passed on
+    /// (except those of a port that does not count, such as the versions of a temporal join).
+    ///
+    /// # Errors
+    /// [`OperatorError`] for what no single row is to blame for; a row that fails is discarded.
+    fn push(&mut self, port: usize, batch: Batch, output: &mut Output)
+    -> Result<(), OperatorError>;
+
+    /// Lets go what is held, as at the end of bounded input (`--close-windows`). State goes on.
+    ///
+    /// # Errors
+    /// As [`Operator::push`].
+    fn end_of_input(&mut self, output: &mut Output) -> Result<(), OperatorError>;
+
+    /// A copy of the state; does not drain it.
+    fn snapshot(&self) -> Vec<Table>;
+
+    /// Replaces the state by a snapshot's.
+    ///
+    /// # Errors
+    /// [`OperatorError::State`] if the tables are not those of this operator.
+    fn restore(&mut self, tables: Vec<Table>) -> Result<(), OperatorError>;
+}
+
+/// What one call of an operator gives.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Batches for the operators that read this one, in order.
+    pub batches: Vec<Batch>,
+    /// Rows that go no further, for the dead letters.
+    pub discarded: Vec<Discarded>,
+    /// Left rows of temporal joins that found no version.
+    pub rows_without_version: u64,
+}
+
+impl Output {
+    /// Passes on a batch, unless there is nothing in it.
+    pub fn emit(&mut self, batch: Batch) {
+        if !batch.is_void() {
+            self.batches.push(batch);
+        }
+    }
+}
+
+/// Rows that an operator lets go no further.
+#[derive(Debug, Clone)]
+pub struct Discarded {
+    /// Why.
+    pub reason: DiscardReason,
+    /// The operator's input rows.
+    pub rows: RecordBatch,
+    /// Where they came from.
+    pub origin: Option<Origin>,
+    /// What exactly went wrong, for people.
+    pub detail: String,
+}
+
+/// Why a row goes no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DiscardReason {
+    /// Its window is over.
+    Late,
+    /// Its window was closed by `--close-windows`.
+    ClosedByUser,
+    /// An expression failed on it.
+    Failed,
+}
+
+/// What no single row is to blame for.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// A snapshot does not fit the operator.
+    #[error("state of `{operator}` cannot be restored: {detail}")]
+    State {
+        /// The operator.
+        operator: String,
+        /// What does not fit.
+        detail: String,
+    },
+    /// Arrow or DataFusion failed where no row can be blamed: our bug.
+    #[error("`{operator}` failed")]
+    Compute {
+        /// The operator.
+        operator: String,
+        /// What they said.
+        source: datafusion::error::DataFusionError,
+    },
+}
