@@ -60,6 +60,8 @@ impl Output {
 pub struct Discarded {
     /// Why.
     pub reason: DiscardReason,
+    /// The port at which they arrived.
+    pub port: usize,
     /// The operator's input rows.
     pub rows: RecordBatch,
     /// Where they came from.
