@@ -2,4 +2,6 @@
 //!
 //! A function of text: the same project gives the same dataflow, byte for byte. Nothing runs here.
 
+pub mod sql;
+
 pub mod dataflow;
