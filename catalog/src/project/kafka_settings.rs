@@ -1,0 +1,1 @@
+//! librdkafka settings that a project may give: one list, nothing else passes.
