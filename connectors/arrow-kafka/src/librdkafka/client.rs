@@ -1,0 +1,447 @@
+//! A client handle: made from settings, shared by its parts, destroyed last.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    ERROR_TEXT_BYTES, buffer_text, c_string, check, codes, error_name, failure,
+    list::PartitionList, milliseconds, number, sys, take_error, text,
+};
+use crate::consumer::{BrokerInfo, ClusterMetadata, PartitionInfo, TopicInfo};
+use crate::error::{ErrorCode, Failure, KafkaError};
+
+/// A raw client handle.
+pub(crate) struct Client {
+    rk: NonNull<sys::rd_kafka_t>,
+    kind: Kind,
+    /// librdkafka holds a pointer to it (the opaque of the log callback) until it is destroyed.
+    secrets: Box<Secrets>,
+}
+
+/// What the client is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Reads; errors come as events.
+    Consumer,
+    /// Writes; errors and failed deliveries come as events.
+    Producer,
+}
+
+// SAFETY: librdkafka's client handles may be used from any thread; its documentation says that
+// all functions are thread-safe but those on configuration objects.
+unsafe impl Send for Client {}
+// SAFETY: as above.
+unsafe impl Sync for Client {}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.kind == Kind::Producer {
+            // What nobody flushed is not wanted: without this, the destructor would keep trying.
+            const ALL_AT_ONCE: i32 = sys::RD_KAFKA_PURGE_F_QUEUE
+                | sys::RD_KAFKA_PURGE_F_INFLIGHT
+                | sys::RD_KAFKA_PURGE_F_NON_BLOCKING;
+            // SAFETY: the handle is alive.
+            let code = unsafe { codes::rd_kafka_purge(self.rk.as_ptr(), ALL_AT_ONCE) };
+            if code != 0 {
+                let code = error_name(ErrorCode::from_raw(code));
+                tracing::debug!(%code, "cannot purge a producer before it is closed");
+            }
+        }
+        // SAFETY: this is the last reference; topics, queues and messages hold an `Arc` of it, so
+        // all of them are gone, and no call is inside. Without a consumer close nothing waits for
+        // the group's coordinator: we assign by hand and commit through transactions.
+        unsafe {
+            sys::rd_kafka_destroy_flags(
+                self.rk.as_ptr(),
+                sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+            );
+        }
+    }
+}
+
+impl Client {
+    /// Makes a client of `settings`; later ones win over earlier ones of the same name.
+    pub(crate) fn open(kind: Kind, settings: &[(String, String)]) -> Result<Arc<Self>, KafkaError> {
+        let secrets = Box::new(Secrets::of(settings));
+        let configuration = Configuration::new();
+        for (name, value) in settings {
+            configuration.set(name, value)?;
+        }
+        let rk = configuration.into_client(kind, &secrets)?;
+        Ok(Arc::new(Self { rk, kind, secrets }))
+    }
+
+    pub(super) fn raw(&self) -> *mut sys::rd_kafka_t {
+        self.rk.as_ptr()
+    }
+
+    /// `message` without the values of secret settings.
+    pub(crate) fn redact(&self, message: &str) -> String {
+        self.secrets.redact(message)
+    }
+
+    /// The fatal error that the handle is in, if any.
+    pub(crate) fn fatal_error(&self) -> Option<Failure> {
+        let mut buffer = [0_u8; ERROR_TEXT_BYTES];
+        // SAFETY: the buffer is as long as said.
+        let code = unsafe {
+            codes::rd_kafka_fatal_error(
+                self.raw(),
+                buffer.as_mut_ptr().cast::<c_char>(),
+                buffer.len(),
+            )
+        };
+        (code != 0).then(|| Failure {
+            is_fatal: true,
+            ..failure(code, Some(self.redact(&buffer_text(&buffer))))
+        })
+    }
+
+    /// The cluster's id, if a broker told it within `timeout`.
+    pub(crate) fn cluster_id(&self, timeout: Duration) -> Option<String> {
+        // SAFETY: the handle is alive; the answer is ours to free.
+        let id = unsafe { sys::rd_kafka_clusterid(self.raw(), milliseconds(timeout)) };
+        if id.is_null() {
+            return None;
+        }
+        let copy = text(id);
+        // SAFETY: `id` was allocated by librdkafka for us and is not used again.
+        unsafe { sys::rd_kafka_mem_free(self.raw(), id.cast::<c_void>()) };
+        Some(copy)
+    }
+
+    /// First and end offset of a partition, asked of its leader.
+    pub(crate) fn watermarks(
+        &self,
+        topic: &str,
+        partition: i32,
+        timeout: Duration,
+    ) -> Result<(i64, i64), KafkaError> {
+        let name = c_string(topic)?;
+        let (mut low, mut high) = (0, 0);
+        // SAFETY: the name ends with NUL; both numbers outlive the call.
+        let code = unsafe {
+            codes::rd_kafka_query_watermark_offsets(
+                self.raw(),
+                name.as_ptr(),
+                partition,
+                &raw mut low,
+                &raw mut high,
+                milliseconds(timeout),
+            )
+        };
+        check(code, || format!("read the offsets of `{topic}` partition `{partition}`"))?;
+        Ok((low, high))
+    }
+
+    /// Replaces each entry's offset, a time in milliseconds, by the first offset at or after it.
+    pub(crate) fn offsets_for_times(
+        &self,
+        list: &mut PartitionList,
+        timeout: Duration,
+    ) -> Result<(), KafkaError> {
+        // SAFETY: both handles are alive, and the list is ours alone.
+        let code = unsafe {
+            codes::rd_kafka_offsets_for_times(self.raw(), list.raw(), milliseconds(timeout))
+        };
+        check(code, || "find offsets by time".to_owned())
+    }
+
+    /// Fills in each entry's offset as the client's group has committed it.
+    pub(crate) fn committed(
+        &self,
+        list: &mut PartitionList,
+        timeout: Duration,
+    ) -> Result<(), KafkaError> {
+        // SAFETY: both handles are alive, and the list is ours alone.
+        let code =
+            unsafe { codes::rd_kafka_committed(self.raw(), list.raw(), milliseconds(timeout)) };
+        check(code, || "read the group's committed offsets".to_owned())
+    }
+
+    /// Brokers, and `topic` or all topics.
+    pub(crate) fn metadata(
+        &self,
+        topic: Option<&str>,
+        timeout: Duration,
+    ) -> Result<ClusterMetadata, KafkaError> {
+        let only = topic.map(|topic| RawTopic::open(self, topic)).transpose()?;
+        let mut metadata = ptr::null();
+        // SAFETY: the topic, if any, is alive; librdkafka sets `metadata` only on success.
+        let code = unsafe {
+            codes::rd_kafka_metadata(
+                self.raw(),
+                c_int::from(topic.is_none()),
+                only.as_ref().map_or(ptr::null_mut(), |only| only.rkt.as_ptr()),
+                &raw mut metadata,
+                milliseconds(timeout),
+            )
+        };
+        check(code, || match topic {
+            Some(topic) => format!("read the metadata of topic `{topic}`"),
+            None => "read the cluster's metadata".to_owned(),
+        })?;
+        // SAFETY: success means that `metadata` points to a value that lives until destroyed below.
+        let answer = cluster_metadata(unsafe { &*metadata });
+        // SAFETY: ours, and not used again.
+        unsafe { sys::rd_kafka_metadata_destroy(metadata) };
+        Ok(answer)
+    }
+
+    /// Adds partitions at their start offsets.
+    pub(crate) fn assign(&self, list: &PartitionList) -> Result<(), KafkaError> {
+        // SAFETY: both handles are alive; librdkafka copies the list.
+        let error = unsafe { sys::rd_kafka_incremental_assign(self.raw(), list.raw()) };
+        take_error(self, error, || "assign partitions".to_owned())
+    }
+
+    /// Takes partitions away.
+    pub(crate) fn unassign(&self, list: &PartitionList) -> Result<(), KafkaError> {
+        // SAFETY: both handles are alive; librdkafka copies the list.
+        let error = unsafe { sys::rd_kafka_incremental_unassign(self.raw(), list.raw()) };
+        take_error(self, error, || "unassign partitions".to_owned())
+    }
+
+    /// Moves assigned partitions to other offsets; what was fetched before is dropped.
+    pub(crate) fn seek(
+        &self,
+        list: &mut PartitionList,
+        timeout: Duration,
+    ) -> Result<(), KafkaError> {
+        // SAFETY: both handles are alive, and the list is ours alone.
+        let error =
+            unsafe { sys::rd_kafka_seek_partitions(self.raw(), list.raw(), milliseconds(timeout)) };
+        take_error(self, error, || "seek partitions".to_owned())?;
+        list.first_error("seek")
+    }
+}
+
+/// A topic handle that lives within one call.
+struct RawTopic {
+    rkt: NonNull<sys::rd_kafka_topic_t>,
+}
+
+impl RawTopic {
+    fn open(client: &Client, topic: &str) -> Result<Self, KafkaError> {
+        let name = c_string(topic)?;
+        // SAFETY: the name ends with NUL; NULL means the client's default topic settings.
+        let rkt = unsafe { sys::rd_kafka_topic_new(client.raw(), name.as_ptr(), ptr::null_mut()) };
+        NonNull::new(rkt).map(|rkt| Self { rkt }).ok_or_else(|| {
+            // SAFETY: reads the last error of this thread.
+            let code = unsafe { codes::rd_kafka_last_error() };
+            KafkaError::Call {
+                action: format!("open topic `{topic}`"),
+                failure: failure(code, None),
+            }
+        })
+    }
+}
+
+impl Drop for RawTopic {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not used again.
+        unsafe { sys::rd_kafka_topic_destroy(self.rkt.as_ptr()) };
+    }
+}
+
+/// A configuration that no client has taken over yet.
+struct Configuration {
+    conf: NonNull<sys::rd_kafka_conf_t>,
+}
+
+impl Configuration {
+    fn new() -> Self {
+        // SAFETY: always returns a new object (librdkafka aborts when memory is out).
+        let conf = unsafe { sys::rd_kafka_conf_new() };
+        Self { conf: NonNull::new(conf).expect("librdkafka never returns a NULL configuration") }
+    }
+
+    fn set(&self, name: &str, value: &str) -> Result<(), KafkaError> {
+        let name_c = c_string(name)?;
+        let value_c = c_string(value).map_err(|_nul| KafkaError::Setting {
+            name: name.to_owned(),
+            reason: "its value holds a NUL byte",
+        })?;
+        let mut buffer = [0_u8; ERROR_TEXT_BYTES];
+        // SAFETY: the texts end with NUL; the buffer is as long as said.
+        let result = unsafe {
+            sys::rd_kafka_conf_set(
+                self.conf.as_ptr(),
+                name_c.as_ptr(),
+                value_c.as_ptr(),
+                buffer.as_mut_ptr().cast::<c_char>(),
+                buffer.len(),
+            )
+        };
+        // librdkafka's own text repeats the value, so it is not passed on.
+        let reason = match result {
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => return Ok(()),
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => "librdkafka has no such setting",
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_INVALID => {
+                "librdkafka does not accept its value, or was built without it"
+            }
+        };
+        Err(KafkaError::Setting { name: name.to_owned(), reason })
+    }
+
+    /// Makes the client. `secrets` must outlive it.
+    fn into_client(
+        self,
+        kind: Kind,
+        secrets: &Secrets,
+    ) -> Result<NonNull<sys::rd_kafka_t>, KafkaError> {
+        let (native_kind, events) = match kind {
+            Kind::Consumer => (sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, sys::RD_KAFKA_EVENT_ERROR),
+            Kind::Producer => (
+                sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+                sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR,
+            ),
+        };
+        // SAFETY: the configuration is ours.
+        unsafe { sys::rd_kafka_conf_set_events(self.conf.as_ptr(), events) };
+        // SAFETY: as above; the caller keeps `secrets` until the client is destroyed.
+        unsafe {
+            sys::rd_kafka_conf_set_opaque(
+                self.conf.as_ptr(),
+                ptr::from_ref(secrets).cast_mut().cast::<c_void>(),
+            );
+        }
+        // SAFETY: as above; `log` fits the signature.
+        unsafe { sys::rd_kafka_conf_set_log_cb(self.conf.as_ptr(), Some(log)) };
+        let mut buffer = [0_u8; ERROR_TEXT_BYTES];
+        // SAFETY: the buffer is as long as said. The client takes the configuration over only if
+        // it is made; else `self` still owns it.
+        let rk = unsafe {
+            sys::rd_kafka_new(
+                native_kind,
+                self.conf.as_ptr(),
+                buffer.as_mut_ptr().cast::<c_char>(),
+                buffer.len(),
+            )
+        };
+        let Some(rk) = NonNull::new(rk) else {
+            return Err(KafkaError::Client { reason: secrets.redact(&buffer_text(&buffer)) });
+        };
+        std::mem::forget(self);
+        if kind == Kind::Consumer {
+            // SAFETY: the client is alive. Errors of the main queue then come with the others.
+            let code = unsafe { codes::rd_kafka_poll_set_consumer(rk.as_ptr()) };
+            if code != 0 {
+                let code = error_name(ErrorCode::from_raw(code));
+                tracing::warn!(%code, "cannot forward a consumer's main queue");
+            }
+        }
+        Ok(rk)
+    }
+}
+
+impl Drop for Configuration {
+    fn drop(&mut self) {
+        // SAFETY: no client took it over (else it was forgotten), and it is not used again.
+        unsafe { sys::rd_kafka_conf_destroy(self.conf.as_ptr()) };
+    }
+}
+
+/// The values that must not appear in any text.
+struct Secrets {
+    values: Vec<String>,
+}
+
+impl Secrets {
+    fn of(settings: &[(String, String)]) -> Self {
+        const SECRET_WORDS: [&str; 6] = ["password", "secret", "key", "token", "oauth", "jaas"];
+        let mut values: Vec<String> = settings
+            .iter()
+            .filter(|(name, _)| !name.ends_with(".location"))
+            .filter(|(name, _)| SECRET_WORDS.iter().any(|word| name.contains(word)))
+            .map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
+            .collect();
+        // A secret that is part of a longer one must not cut it in two.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        Self { values }
+    }
+
+    fn redact(&self, message: &str) -> String {
+        self.values
+            .iter()
+            .fold(message.to_owned(), |message, secret| message.replace(secret, "[redacted]"))
+    }
+}
+
+/// librdkafka's log lines become `tracing` events. A panic in a subscriber ends the process, as
+/// it must not unwind into C.
+unsafe extern "C" fn log(
+    rk: *const sys::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    line: *const c_char,
+) {
+    let secrets = if rk.is_null() {
+        ptr::null()
+    } else {
+        // SAFETY: librdkafka calls us with a live client.
+        unsafe { sys::rd_kafka_opaque(rk) }.cast_const().cast::<Secrets>()
+    };
+    // SAFETY: the opaque is NULL or the client's secrets, which live until it is destroyed, when
+    // its threads have ended.
+    let secrets = unsafe { secrets.as_ref() };
+    let line = text(line);
+    let line = secrets.map_or_else(|| line.clone(), |secrets| secrets.redact(&line));
+    let facility = text(facility);
+    match level {
+        ..=3 => tracing::error!(target: "librdkafka", facility, "{line}"),
+        4 => tracing::warn!(target: "librdkafka", facility, "{line}"),
+        5 | 6 => tracing::info!(target: "librdkafka", facility, "{line}"),
+        7.. => tracing::debug!(target: "librdkafka", facility, "{line}"),
+    }
+}
+
+/// A copy of what librdkafka tells of the cluster.
+fn cluster_metadata(metadata: &sys::rd_kafka_metadata) -> ClusterMetadata {
+    // SAFETY: the counts are the lengths of the arrays, which live as long as `metadata`.
+    let brokers = unsafe { array(metadata.brokers, metadata.broker_cnt) };
+    // SAFETY: as above.
+    let topics = unsafe { array(metadata.topics, metadata.topic_cnt) };
+    ClusterMetadata {
+        brokers: brokers
+            .iter()
+            .map(|broker| BrokerInfo { id: broker.id, host: text(broker.host), port: broker.port })
+            .collect(),
+        topics: topics.iter().map(topic_info).collect(),
+    }
+}
+
+fn topic_info(topic: &sys::rd_kafka_metadata_topic) -> TopicInfo {
+    // SAFETY: the count is the length of the array, which lives as long as `topic`.
+    let partitions = unsafe { array(topic.partitions, topic.partition_cnt) };
+    // SAFETY: the field is read as the number that it is, whatever code a broker sent.
+    let code = unsafe { number(&raw const topic.err) };
+    TopicInfo {
+        name: text(topic.topic),
+        partitions: partitions
+            .iter()
+            .map(|partition| PartitionInfo {
+                id: partition.id,
+                leader: (partition.leader >= 0).then_some(partition.leader),
+                replicas: u32::try_from(partition.replica_cnt).unwrap_or(0),
+            })
+            .collect(),
+        error: (code != 0).then(|| ErrorCode::from_raw(code)),
+    }
+}
+
+/// A C array as a slice; empty for NULL.
+///
+/// # Safety
+/// `first` is NULL or points to `count` values that live for `'a`.
+unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
+    let count = usize::try_from(count).unwrap_or(0);
+    if first.is_null() || count == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(first, count) }
+}
