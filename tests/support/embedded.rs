@@ -1,0 +1,40 @@
+//! An embedded broker in a temporary folder, on any free port.
+
+use broker::{Broker, BrokerConfig, Port};
+use tempfile::TempDir;
+
+/// A broker and its folder; both end with it.
+pub(crate) struct Embedded {
+    broker: Option<Broker>,
+    folder: TempDir,
+}
+
+impl Embedded {
+    /// A new, empty broker.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let broker = Some(open(&folder));
+        Self { broker, folder }
+    }
+
+    /// `host:port`.
+    pub(crate) fn brokers(&self) -> String {
+        self.broker.as_ref().expect("the broker is open").address().to_string()
+    }
+
+    /// The folder that it owns.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Closes it and opens it again on the same data, on another port.
+    pub(crate) fn restart(&mut self) {
+        self.broker = None;
+        self.broker = Some(open(&self.folder));
+    }
+}
+
+fn open(folder: &TempDir) -> Broker {
+    let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder.path()) };
+    Broker::open(&config).expect("the embedded broker opens")
+}
