@@ -13,6 +13,12 @@
 pub mod place;
 pub mod diagnostic;
 pub mod project;
+mod yaml;
+mod read;
+mod lower;
+pub mod duration;
 pub mod schema;
 pub mod template;
+pub mod graph;
+mod validate;
 pub mod load;

@@ -1,11 +1,19 @@
 //! Files -> [`Project`].
+//!
+//! Reading, lowering and checking, in this order: discovery finds the files; `.env` and the
+//! environment say what `${VAR}` stands for; every file is parsed and lowered; the whole is checked.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{self, Diagnostic, Level};
 use crate::place::Files;
 use crate::project::Project;
+
+mod discover;
+mod dotenv;
+mod environments;
+mod assemble;
 
 /// What the caller knows and the files do not.
 #[derive(Clone, Debug, Default)]
@@ -31,14 +39,48 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl Loaded {
+    /// Whether anything forbids running the project.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
+    }
+}
+
+/// One file of a project as it was read.
+#[derive(Clone, Debug)]
+struct Text {
+    /// Relative to the project, with `/`.
+    path: String,
+    text: String,
+}
+
 /// Reads and checks the project in `root`.
 ///
 /// Every mistake of every file is gathered; nothing is thrown at the first.
-pub fn load(_root: &Path, options: &LoadOptions) -> Loaded {
-    load_texts(&[], options)
+pub fn load(root: &Path, options: &LoadOptions) -> Loaded {
+    let mut mistakes = Vec::new();
+    let texts = discover::discover(root, &mut mistakes);
+    finish(assemble::assemble(texts, root, options, mistakes))
 }
 
 /// As [`load`], for files that are given as (path relative to the project, text).
-pub fn load_texts(_texts: &[(&str, &str)], _options: &LoadOptions) -> Loaded {
-    Loaded { project: None, files: Files::default(), diagnostics: Vec::new() }
+///
+/// Paths that mean nothing in a project are ignored, as discovery ignores them.
+pub fn load_texts(texts: &[(&str, &str)], options: &LoadOptions) -> Loaded {
+    let texts = texts
+        .iter()
+        .map(|(path, text)| Text { path: (*path).to_owned(), text: (*text).to_owned() })
+        .collect();
+    finish(assemble::assemble(texts, Path::new("project"), options, Vec::new()))
 }
+
+fn finish(mut loaded: Loaded) -> Loaded {
+    diagnostic::sort(&mut loaded.diagnostics, &loaded.files);
+    if loaded.has_errors() {
+        loaded.project = None;
+    }
+    loaded
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,50 @@
 //! SQL behind Jinja: the rendered text, what it refers to, and the way back to the YAML.
+//!
+//! A template is rendered twice: once as it is, which gives the text, and once with marks around
+//! its pieces, which gives the map. Where the two differ by more than the marks (a filter that
+//! counts characters, say) the map is dropped and the whole scalar stands for each of its parts.
+//!
+//! **Invariant:** the marks never change the text. Templates see no file and no variable that was
+//! not handed to them, and stop at [`FUEL`] and [`RENDERED_BYTES_MAX`].
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::place::Place;
-use crate::project::model::Reference;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::template::TemplateMistake;
+use crate::place::{FileId, Place};
+use crate::project::model::{Reference, ReferenceKind};
+use crate::read::Variables;
+use crate::yaml::{Alignment, Node, Scalar};
+
+mod map;
+mod pieces;
+
+pub use map::SqlMap;
+use pieces::{Piece, PieceKind};
+
+/// Steps of one rendering; the example's templates take under a hundred.
+const FUEL: u64 = 200_000;
+
+/// Bytes of one rendered query, the limit of a project file.
+const RENDERED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Macros that call one another.
+const CALL_DEPTH_MAX: usize = 50;
+
+/// The name of the template that holds all files of `macros/`.
+const MACROS: &str = "macros";
+
+/// The name of the template that is being rendered.
+const QUERY: &str = "sql";
+
+/// Parts of a variable's name that say its value is a secret, which no query may hold.
+const SECRET_WORDS: [&str; 5] = ["PASSWORD", "SECRET", "KEY", "TOKEN", "CREDENTIAL"];
 
 /// A rendered query.
 #[derive(Clone, Debug)]
@@ -12,15 +53,287 @@ pub struct Sql {
     pub text: String,
     /// What it refers to, in order of first use, each once.
     pub references: Vec<Reference>,
-    /// The whole scalar in the YAML.
-    pub whole: Place,
+    /// The way back to the YAML.
+    pub map: SqlMap,
 }
 
 impl Sql {
     /// Where `range` (bytes of [`Sql::text`]) comes from in the user's files.
     ///
     /// Literal text maps to itself, the result of `{{ ... }}` to the whole expression.
-    pub fn place(&self, _range: Range<usize>) -> Place {
-        self.whole.clone()
+    pub fn place(&self, range: Range<usize>) -> Place {
+        self.map.place(range)
+    }
+
+    /// The whole scalar in the YAML.
+    pub fn whole(&self) -> &Place {
+        self.map.whole()
     }
 }
+
+/// The identifier under which rendered SQL names a source or a model, without backticks.
+pub fn table_name(kind: ReferenceKind, name: &str) -> String {
+    format!("{}.{name}", kind.word())
+}
+
+/// What all templates of a project see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TemplateContext {
+    /// For `var`.
+    pub(crate) vars: BTreeMap<String, String>,
+    /// For `env_var` and `env`.
+    pub(crate) variables: Variables,
+    /// For `config`, by dotted path.
+    pub(crate) config: BTreeMap<String, String>,
+    /// For `target`.
+    pub(crate) target: BTreeMap<String, String>,
+}
+
+/// The templates of one project.
+pub(crate) struct Templates {
+    environment: Environment<'static>,
+    /// Imports every macro; stands before every query, on its first line.
+    prelude: String,
+    /// Where each file starts in the template of all macros.
+    macro_files: Vec<(usize, FileId)>,
+}
+
+/// References in the order in which a rendering asked for them.
+type Asked = Arc<Mutex<Vec<(ReferenceKind, String)>>>;
+
+impl Templates {
+    /// Takes in the files of `macros/`; those that cannot be read are reported and left out.
+    pub(crate) fn new(
+        context: TemplateContext,
+        macros: &[(FileId, &str)],
+        mistakes: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let environment = environment(context);
+        let mut templates = Self { environment, prelude: String::new(), macro_files: Vec::new() };
+        let mut all = String::new();
+        let mut names: Vec<String> = Vec::new();
+        for (file, text) in macros {
+            match templates.environment.template_from_named_str(MACROS, text) {
+                Ok(_) => {
+                    templates.macro_files.push((all.len(), *file));
+                    names.extend(pieces::macro_names(text));
+                    all.push_str(text);
+                    all.push('\n');
+                }
+                Err(error) => {
+                    let at = Place::new(*file, error.range().unwrap_or(0..0));
+                    mistakes.push(mistake(&error, at).into());
+                }
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        // The parts were read one by one, so the whole can be read too.
+        let is_added = templates.environment.add_template_owned(MACROS, all).is_ok();
+        if is_added && !names.is_empty() {
+            templates.prelude = format!("{{% from \"{MACROS}\" import {} %}}", names.join(", "));
+        }
+        templates
+    }
+
+    /// Renders the query in `scalar`. `None` after reporting why it cannot be.
+    pub(crate) fn render(
+        &self,
+        (node, scalar): (&Node, &Scalar),
+        file_text: &str,
+        this: &BTreeMap<&str, String>,
+        mistakes: &mut Vec<Diagnostic>,
+    ) -> Option<Sql> {
+        let alignment = Alignment::new(node, scalar, file_text);
+        let template = scalar.text.as_str();
+        let (text, asked) = match self.run(template, this) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                let at = self.error_place(&error, &alignment);
+                mistakes.push(mistake(&error, at).into());
+                return None;
+            }
+        };
+        if text.len() > RENDERED_BYTES_MAX {
+            let reason = format!("it renders more than {RENDERED_BYTES_MAX} bytes");
+            mistakes.push(TemplateMistake::TooCostly { reason, at: node.place.clone() }.into());
+            return None;
+        }
+        let pieces = pieces::split(template);
+        let map = self.map((template, &pieces), &text, this, alignment);
+        let references = references(template, &pieces, &text, &asked, &map);
+        Some(Sql { text, references, map })
+    }
+
+    fn run(
+        &self,
+        template: &str,
+        this: &BTreeMap<&str, String>,
+    ) -> Result<(String, Vec<(ReferenceKind, String)>), Error> {
+        let asked: Asked = Arc::default();
+        let mut environment = self.environment.clone();
+        for (word, kind) in [("ref", ReferenceKind::Model), ("source", ReferenceKind::Source)] {
+            let asked = Arc::clone(&asked);
+            environment.add_function(word, move |name: &str| {
+                let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                let reference = (kind, name.to_owned());
+                if !asked.contains(&reference) {
+                    asked.push(reference);
+                }
+                format!("`{}`", table_name(kind, name).replace('`', "``"))
+            });
+        }
+        environment.add_global("this", strings(this));
+        let source = format!("{}{template}", self.prelude);
+        let text = environment.render_named_str(QUERY, &source, ())?;
+        drop(environment);
+        let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok((text, asked))
+    }
+
+    fn map(
+        &self,
+        (template, pieces): (&str, &[Piece]),
+        text: &str,
+        this: &BTreeMap<&str, String>,
+        alignment: Alignment,
+    ) -> SqlMap {
+        let is_literal = pieces.iter().all(|piece| piece.kind == PieceKind::Literal);
+        if is_literal && template == text {
+            return SqlMap::literal(alignment, text.len());
+        }
+        if map::has_marks(template) || map::has_marks(text) {
+            return SqlMap::coarse(alignment);
+        }
+        let marked = map::mark(template, pieces);
+        match self.run(&marked, this) {
+            Ok((marked, _)) => SqlMap::read(&marked, text, (template, pieces), alignment),
+            Err(_) => SqlMap::coarse(alignment),
+        }
+    }
+
+    /// Where in the user's files an error is.
+    fn error_place(&self, error: &Error, alignment: &Alignment) -> Place {
+        let whole = alignment.whole().clone();
+        let Some(range) = error.range() else { return whole };
+        if error.name() == Some(MACROS) {
+            let next = self.macro_files.partition_point(|(start, _)| *start <= range.start);
+            let file = next.checked_sub(1).and_then(|index| self.macro_files.get(index));
+            return match file {
+                Some((start, file)) => Place::new(*file, range.start - start..range.end - start),
+                None => whole,
+            };
+        }
+        let prelude = self.prelude.len();
+        match (range.start.checked_sub(prelude), range.end.checked_sub(prelude)) {
+            (Some(start), Some(end)) => alignment.place(start..end),
+            _ => whole,
+        }
+    }
+}
+
+fn environment(context: TemplateContext) -> Environment<'static> {
+    let TemplateContext { vars, variables, config, target } = context;
+    let mut environment = Environment::new();
+    environment.set_debug(true);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(CALL_DEPTH_MAX);
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters are valid"));
+    environment.add_global("target", strings(&target));
+    environment.add_function("var", move |name: &str, default: Option<Value>| {
+        match (vars.get(name), default) {
+            (Some(value), _) => Ok(Value::from(value.as_str())),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(failed(format!("there is no variable `{name}`"))),
+        }
+    });
+    environment.add_function("config", move |path: &str, default: Option<Value>| {
+        match (config.get(path), default) {
+            (Some(value), _) => Ok(Value::from(value.as_str())),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(failed(format!("there is no setting `{path}`"))),
+        }
+    });
+    let env_var = move |name: &str, default: Option<Value>| {
+        let upper = name.to_ascii_uppercase();
+        if SECRET_WORDS.iter().any(|word| upper.contains(word)) {
+            return Err(failed(format!("`{name}` looks like a secret, which no query may hold")));
+        }
+        match (variables.get(name), default) {
+            (Some(value), _) => Ok(Value::from(value)),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(failed(format!("the environment variable `{name}` is not set"))),
+        }
+    };
+    environment.add_function("env_var", env_var.clone());
+    environment.add_function("env", env_var);
+    environment
+}
+
+fn strings<K: AsRef<str>>(map: &BTreeMap<K, String>) -> Value {
+    map.iter().map(|(key, value)| (key.as_ref().to_owned(), Value::from(value.as_str()))).collect()
+}
+
+fn failed(reason: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, reason)
+}
+
+fn mistake(error: &Error, at: Place) -> TemplateMistake {
+    let written = error.template_source().zip(error.range());
+    let reason = match (error.detail(), written.and_then(|(text, range)| text.get(range))) {
+        (Some(detail), _) => detail.to_owned(),
+        (None, Some(written)) if error.kind() == ErrorKind::UndefinedError => {
+            format!("`{written}` is undefined")
+        }
+        (None, _) => error.kind().to_string(),
+    };
+    match error.kind() {
+        ErrorKind::SyntaxError => TemplateMistake::Syntax { reason, at },
+        ErrorKind::OutOfFuel => {
+            let reason = "it takes too many steps".to_owned();
+            TemplateMistake::TooCostly { reason, at }
+        }
+        ErrorKind::UnknownFunction => {
+            let help = "a query may call `ref`, `source`, `var`, `env_var`, `config` and the macros in `macros/`";
+            TemplateMistake::Failed { reason, help: Some(help.to_owned()), at }
+        }
+        _ => TemplateMistake::Failed { reason, help: None, at },
+    }
+}
+
+/// Each reference with the place of its name, or of the expression that made it.
+fn references(
+    template: &str,
+    pieces: &[Piece],
+    text: &str,
+    asked: &[(ReferenceKind, String)],
+    map: &SqlMap,
+) -> Vec<Reference> {
+    let reference = |(kind, name): &(ReferenceKind, String)| {
+        let written = pieces::find_call(template, pieces, call_word(*kind), name);
+        let place = match written {
+            Some(range) => map.literal_place(range),
+            None => {
+                let quoted = format!("`{}`", table_name(*kind, name));
+                match text.find(&quoted) {
+                    Some(at) => map.place(at..at + quoted.len()),
+                    None => map.whole().clone(),
+                }
+            }
+        };
+        Reference { kind: *kind, name: name.clone(), place }
+    };
+    asked.iter().map(reference).collect()
+}
+
+fn call_word(kind: ReferenceKind) -> &'static str {
+    match kind {
+        ReferenceKind::Source => "source",
+        ReferenceKind::Model => "ref",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! E00xx: files, YAML, keys and values.
 
-use crate::diagnostic::{Diagnose, Label, did_you_mean};
+use crate::diagnostic::{Diagnose, Label, Level, did_you_mean};
 use crate::place::Place;
 
 /// What is wrong with the shape of a file.
@@ -34,7 +34,7 @@ pub(crate) enum ShapeMistake {
     #[error("unknown key `{key}` in {thing}")]
     UnknownKey { thing: String, key: String, suggestions: Vec<String>, is_strict: bool, at: Place },
     #[error("`{key}` is accepted, but has no effect in this engine")]
-    NoEffect { key: String, at: Place },
+    NoEffect { key: String, level: Level, at: Place },
     #[error("`{key}` has no unit; read as {unit}")]
     NoUnit { key: String, unit: &'static str, written: String, at: Place },
 }
@@ -56,6 +56,7 @@ impl Diagnose for ShapeMistake {
             Self::InvalidName { .. } => "E0012",
             Self::UnknownKey { is_strict: true, .. } => "E0013",
             Self::UnknownKey { is_strict: false, .. } => "W0013",
+            Self::NoEffect { level: Level::Note, .. } => "N0014",
             Self::NoEffect { .. } => "W0014",
             Self::NoUnit { .. } => "W0107",
         }

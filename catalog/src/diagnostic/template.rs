@@ -20,8 +20,9 @@ pub(crate) enum TemplateMistake {
     Environment { reason: String, help: String },
     #[error("environment `{name}` is ignored: the project has no `environments/`")]
     EnvironmentIgnored { name: String },
-    #[error("this line is not `NAME=value`")]
-    Dotenv { at: Place },
+    /// Without a place: a frame would quote the line, which may hold a secret.
+    #[error("line {line} of `{path}` is not `NAME=value`")]
+    Dotenv { path: String, line: usize },
     #[error("`runtime` of the root file is ignored: the project has `environments/`")]
     RuntimeIgnored { at: Place },
 }
@@ -44,14 +45,15 @@ impl Diagnose for TemplateMistake {
 
     fn labels(&self) -> Vec<Label> {
         match self {
-            Self::Environment { .. } | Self::EnvironmentIgnored { .. } => Vec::new(),
+            Self::Environment { .. } | Self::EnvironmentIgnored { .. } | Self::Dotenv { .. } => {
+                Vec::new()
+            }
             Self::NotSet { at, is_needed: true, .. } => vec![Label::primary(at, "needed here")],
             Self::NotSet { at, .. } => vec![Label::primary(at, "left out")],
             Self::Syntax { at, .. }
             | Self::Failed { at, .. }
             | Self::TooCostly { at, .. }
             | Self::VariableSyntax { at, .. }
-            | Self::Dotenv { at }
             | Self::RuntimeIgnored { at } => vec![Label::primary(at, "")],
         }
     }

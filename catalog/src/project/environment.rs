@@ -14,3 +14,10 @@ pub struct Environment {
     /// `safety.allow_destructive`; by default true.
     pub allow_destructive: bool,
 }
+
+impl Environment {
+    /// `environment.name`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
