@@ -25,7 +25,7 @@ fetch_libs() {
   exec 8>"$libs/.lock"
   flock 8
   if ! has_libs; then
-    mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs" >&2
+    mvn -q -B -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs" >&2
     touch "$libs/.complete"
   fi
   exec 8>&-

@@ -22,11 +22,6 @@ impl Embedded {
         self.broker.as_ref().expect("the broker is open").address().to_string()
     }
 
-    /// The folder that it owns.
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
-    }
-
     /// Closes it and opens it again on the same data, on another port.
     pub(crate) fn restart(&mut self) {
         self.broker = None;

@@ -92,9 +92,15 @@ fn is_available() -> bool {
         let is_required =
             std::env::var_os("ENGINE_REQUIRE_KAFKA").is_some_and(|value| value == "1");
         assert!(!is_required, "real Kafka is required (ENGINE_REQUIRE_KAFKA=1), but {reason}");
-        eprintln!("skipped: no real Kafka, {}", reason.trim());
+        say(&format!("no real Kafka: {}", reason.trim()));
     }
     script.status.success()
+}
+
+/// Tells why something is not tested.
+#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
+pub(crate) fn say(reason: &str) {
+    eprintln!("skipped: {reason}");
 }
 
 fn script_path() -> &'static str {

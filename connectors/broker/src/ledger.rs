@@ -250,3 +250,6 @@ fn next_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_whole = length > 0 && crc32c::crc32c(text) == u32::from_le_bytes(*crc);
     is_whole.then_some((text, after))
 }
+
+#[cfg(test)]
+mod tests;

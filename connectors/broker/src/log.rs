@@ -261,3 +261,6 @@ fn checkpoint_path(folder: &Path) -> PathBuf {
 pub(crate) fn walk(stretch: &Stretch) -> Walk {
     Walk::new(Arc::clone(&stretch.file), stretch.position, stretch.end)
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,3 +218,6 @@ fn type_code(form: Form, name: &str) -> i8 {
         Form::Words(_) | Form::List => 7,
     }
 }
+
+#[cfg(test)]
+mod tests;

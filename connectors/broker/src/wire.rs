@@ -175,3 +175,6 @@ pub(crate) fn encode<R: Encodable + HeaderVersion>(
 pub(crate) fn text(value: impl Into<String>) -> StrBytes {
     StrBytes::from_string(value.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -439,3 +439,6 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

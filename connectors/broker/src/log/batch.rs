@@ -195,3 +195,6 @@ pub(crate) fn marker_type(batch: &[u8]) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

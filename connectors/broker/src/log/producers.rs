@@ -28,6 +28,13 @@ pub(crate) enum Verdict {
     Fenced,
 }
 
+/// Whether `sequence` lies before `other` in the ring: less than half of it away. Taking a batch
+/// that is missing for one that is stored would lose it.
+fn is_behind(sequence: i32, other: i32) -> bool {
+    let distance = other.wrapping_sub(sequence) & i32::MAX;
+    distance > 0 && distance < i32::MAX / 2
+}
+
 /// All producers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Producers {
@@ -73,7 +80,7 @@ impl Producers {
         });
         match (repeated, producer.batches.front()) {
             (Some(stored), _) => Verdict::Repeated { base_offset: stored.base_offset },
-            (None, Some(oldest)) if header.last_sequence() < oldest.first_sequence => {
+            (None, Some(oldest)) if is_behind(header.last_sequence(), oldest.first_sequence) => {
                 Verdict::RepeatedLongAgo
             }
             (None, _) => Verdict::OutOfOrder,
@@ -186,3 +193,6 @@ impl Producers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
