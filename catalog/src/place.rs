@@ -25,6 +25,16 @@ impl Place {
         Self { file, range }
     }
 
+    /// The place of what `range` has of `text`, the text of `file`, on character boundaries.
+    ///
+    /// For ranges that somebody else has counted, and may have counted past the end.
+    pub(crate) fn within(file: FileId, range: Range<usize>, text: &str) -> Self {
+        let is_boundary = |at: &usize| text.is_char_boundary(*at);
+        let start = (0..=range.start.min(text.len())).rev().find(is_boundary).unwrap_or(0);
+        let end = (range.end.min(text.len())..=text.len()).find(is_boundary);
+        Self::new(file, start..end.unwrap_or(start).max(start))
+    }
+
     /// The smallest place that covers both; `self` if they are in different files.
     #[must_use]
     pub fn to(&self, other: &Self) -> Self {

@@ -17,7 +17,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::template::TemplateMistake;
-use crate::place::{FileId, Place};
+use crate::place::{FileId, Files, Place};
 use crate::project::model::{Reference, ReferenceKind};
 use crate::read::Variables;
 use crate::yaml::{Alignment, Node, Scalar};
@@ -121,7 +121,7 @@ impl Templates {
                     all.push('\n');
                 }
                 Err(error) => {
-                    let at = Place::new(*file, error.range().unwrap_or(0..0));
+                    let at = Place::within(*file, error.range().unwrap_or(0..0), text);
                     mistakes.push(mistake(&error, at).into());
                 }
             }
@@ -140,16 +140,16 @@ impl Templates {
     pub(crate) fn render(
         &self,
         (node, scalar): (&Node, &Scalar),
-        file_text: &str,
+        files: &Files,
         this: &BTreeMap<&str, String>,
         mistakes: &mut Vec<Diagnostic>,
     ) -> Option<Sql> {
-        let alignment = Alignment::new(node, scalar, file_text);
+        let alignment = Alignment::new(node, scalar, files.text(node.place.file));
         let template = scalar.text.as_str();
         let (text, asked) = match self.run(template, this) {
             Ok(rendered) => rendered,
             Err(error) => {
-                let at = self.error_place(&error, &alignment);
+                let at = self.error_place(&error, &alignment, files);
                 mistakes.push(mistake(&error, at).into());
                 return None;
             }
@@ -213,20 +213,26 @@ impl Templates {
     }
 
     /// Where in the user's files an error is.
-    fn error_place(&self, error: &Error, alignment: &Alignment) -> Place {
+    fn error_place(&self, error: &Error, alignment: &Alignment, files: &Files) -> Place {
         let whole = alignment.whole().clone();
         let Some(range) = error.range() else { return whole };
         if error.name() == Some(MACROS) {
             let next = self.macro_files.partition_point(|(start, _)| *start <= range.start);
             let file = next.checked_sub(1).and_then(|index| self.macro_files.get(index));
             return match file {
-                Some((start, file)) => Place::new(*file, range.start - start..range.end - start),
+                Some((start, file)) => {
+                    let range = range.start - start..range.end.saturating_sub(*start);
+                    Place::within(*file, range, files.text(*file))
+                }
                 None => whole,
             };
         }
         let prelude = self.prelude.len();
         match (range.start.checked_sub(prelude), range.end.checked_sub(prelude)) {
-            (Some(start), Some(end)) => alignment.place(start..end),
+            (Some(start), Some(end)) => {
+                let place = alignment.place(start..end);
+                Place::within(place.file, place.range, files.text(place.file))
+            }
             _ => whole,
         }
     }

@@ -121,8 +121,7 @@ fn sql(
     let mut this = BTreeMap::new();
     this.extend(name.map(|name| ("name", name.value.clone())));
     this.extend(topic.map(|topic| ("topic", topic.name.value.clone())));
-    let text = reader.files.text(node.place.file);
-    let sql = templates.render((node, scalar), text, &this, &mut reader.mistakes);
+    let sql = templates.render((node, scalar), reader.files, &this, &mut reader.mistakes);
     sql.map_or(Query::Broken, Query::Rendered)
 }
 

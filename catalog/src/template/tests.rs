@@ -1,5 +1,4 @@
 use super::*;
-use crate::place::Files;
 use crate::yaml::{self, Data};
 
 struct Rendered {
@@ -23,7 +22,7 @@ fn render(yaml_text: &str) -> Rendered {
     context.vars.insert("table".to_owned(), "orders".to_owned());
     let templates = Templates::new(context, &[(macro_file, macros)], &mut mistakes);
     let this = BTreeMap::from([("name", "m".to_owned())]);
-    let sql = templates.render((node, scalar), yaml_text, &this, &mut mistakes);
+    let sql = templates.render((node, scalar), &files, &this, &mut mistakes);
     Rendered { files, result: sql.ok_or(mistakes) }
 }
 

@@ -49,6 +49,8 @@ impl Alignment {
         let start = self.byte(range.start);
         let last = range.end.checked_sub(1).filter(|last| *last >= range.start);
         let end = match last {
+            // A range may start at the text's very end, where an error of a reader often is.
+            Some(last) if self.is_end(last) => start,
             Some(last) => self.byte(last).map(|byte| byte + 1),
             None => start,
         };
@@ -58,13 +60,16 @@ impl Alignment {
         }
     }
 
+    fn is_end(&self, value: usize) -> bool {
+        self.runs.last().is_some_and(|run| run.value + run.length == value)
+    }
+
     fn byte(&self, value: usize) -> Option<usize> {
         let next = self.runs.partition_point(|run| run.value <= value);
         let run = self.runs.get(next.checked_sub(1)?)?;
         let within = value - run.value;
         // The end of the text has no byte of its own: it is one past the last run.
-        let is_end = next == self.runs.len() && within == run.length;
-        (within < run.length || is_end).then_some(run.written + within)
+        (within < run.length || self.is_end(value)).then_some(run.written + within)
     }
 }
 
