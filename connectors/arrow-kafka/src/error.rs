@@ -186,3 +186,51 @@ impl KafkaError {
         }
     }
 }
+
+/// Why rows cannot be decoded or encoded at all. What is wrong with a single record is a
+/// [`crate::RejectReason`].
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CodecError {
+    /// Declare another type, or another format.
+    #[error("column `{column}` cannot be {data_type} in {place}")]
+    UnsupportedType {
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: String,
+        /// What it would be read from or written to.
+        place: &'static str,
+    },
+    /// A CSV column that is none of the declared fields.
+    #[error("column `{column}` is read from field `{field}`, which is not declared")]
+    NoField {
+        /// The column.
+        column: String,
+        /// The field.
+        field: String,
+    },
+    /// A specification names a column that does not exist.
+    #[error("there is no column with index `{index}`")]
+    NoColumn {
+        /// 0-based.
+        index: usize,
+    },
+    /// The raw format writes one column.
+    #[error("the raw format has one column, not `{found}`")]
+    NotOneColumn {
+        /// How many there are.
+        found: usize,
+    },
+    /// Give fewer messages at a time.
+    #[error("more than `{limit}` bytes of messages in one batch")]
+    BatchTooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// Rows that are not of the schema the encoder was made for.
+    #[error("the rows have other columns than the encoder was made for, at `{column}`")]
+    OtherRows {
+        /// The column.
+        column: String,
+    },
+}

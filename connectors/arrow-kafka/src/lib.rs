@@ -10,7 +10,6 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-mod encode;
 mod message;
 #[expect(
     unsafe_code,
@@ -19,14 +18,29 @@ mod message;
 )]
 mod librdkafka;
 mod consumer;
+
+mod decode;
+mod rejected;
+
+mod encode;
+
 mod producer;
+
 mod error;
 
 pub use consumer::{
     BrokerInfo, ClientEvent, ClusterMetadata, Consumer, OffsetAtTime, PartitionInfo,
     PartitionOffset, PartitionQueue, PartitionStart, Polled, ReadyCallback, Start, TopicInfo,
 };
-pub use encode::Encoded;
-pub use error::{ErrorCode, Failure, KafkaError};
+pub use decode::{
+    ColumnSource, ColumnSpec, CsvFormat, DecodeSpec, Decoded, Decoder, Format, MAX_BATCH_BYTES,
+    MAX_DEPTH, NullValue, fuzz_decode,
+};
+pub use encode::{
+    CsvOutput, DecimalFormat, EncodeSpec, Encoded, Encoder, JsonFormat, MultisetFormat,
+    OutputFormat, TimestampFormat, row_as_json,
+};
+pub use error::{CodecError, ErrorCode, Failure, KafkaError};
 pub use message::{Headers, Message, MessageBatch, OwnedMessages};
 pub use producer::{Producer, ProducerEvent, Record, TopicHandle};
+pub use rejected::{Problem, RejectReason, Rejected};

@@ -1,0 +1,288 @@
+//! One JSON object a message, scanned once, straight to the fields that are wanted.
+//!
+//! The whole value is checked against RFC 8259, also where nothing is wanted from it. Fields mostly
+//! come in the same order, so each key remembers which came after it: a guess that holds costs one
+//! comparison, no search.
+//!
+//! **Invariant:** a scan that fails leaves no column touched; appending is another step.
+
+mod scan;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+pub(super) use scan::Kind;
+use scan::{Cursor, Span, Stop};
+
+use super::column::Token;
+use crate::rejected::RejectReason;
+
+/// Finds the wanted fields of JSON objects.
+pub(super) struct JsonScanner {
+    /// Wanted names and their slots.
+    names: HashMap<Box<str>, usize>,
+    /// Keys seen so far; the first is no key but the object's start.
+    known: Vec<KnownKey>,
+    /// The same by their bytes as written, without quotes.
+    ids: HashMap<Box<[u8]>, usize>,
+    slots: Vec<Span>,
+}
+
+/// A key that has occurred.
+struct KnownKey {
+    /// As written: `"name":`.
+    quoted: Box<[u8]>,
+    /// Where its value goes, if it is wanted.
+    slot: Option<usize>,
+    /// The keys that came after it last, the latest first; 0 is none.
+    next: [usize; 2],
+}
+
+/// How many keys are remembered; a stream whose keys are data must not fill the memory.
+const MAX_KNOWN_KEYS: usize = 4_096;
+/// How long a remembered key may be.
+const MAX_KNOWN_KEY_BYTES: usize = 256;
+/// The id of the object's start.
+const START: usize = 0;
+
+impl JsonScanner {
+    /// A scanner for `names`, which differ; the slots are numbered in their order.
+    pub(super) fn new(names: &[String]) -> Self {
+        let slots = vec![Span::MISSING; names.len()];
+        let names = names
+            .iter()
+            .enumerate()
+            .map(|(slot, name)| (name.clone().into_boxed_str(), slot))
+            .collect();
+        let start = KnownKey { quoted: Box::default(), slot: None, next: [START; 2] };
+        Self { names, known: vec![start], ids: HashMap::new(), slots }
+    }
+
+    /// Finds the fields of `text`, one object with nothing around it but white space.
+    pub(super) fn scan(&mut self, text: &str) -> Result<(), RejectReason> {
+        self.slots.fill(Span::MISSING);
+        let mut cursor = Cursor::new(text);
+        self.object(&mut cursor).map_err(Stop::into_reason)?;
+        cursor.skip_whitespace();
+        cursor.end().map_err(Stop::into_reason)
+    }
+
+    /// The value in `slot` of the text that was scanned last.
+    #[inline]
+    pub(super) fn token<'a>(
+        &self,
+        slot: usize,
+        text: &'a str,
+        scratch: &'a mut String,
+    ) -> Token<'a> {
+        let span = self.slots.get(slot).copied().unwrap_or(Span::MISSING);
+        span.token(text, scratch)
+    }
+
+    fn object(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        cursor.skip_whitespace();
+        cursor.expect(b'{', "an object")?;
+        cursor.skip_whitespace();
+        if cursor.take(b'}') {
+            return Ok(());
+        }
+        let mut previous = START;
+        loop {
+            let (id, slot) = self.key(cursor, previous)?;
+            previous = id;
+            cursor.skip_whitespace();
+            let span = cursor.value(1)?;
+            // The last of duplicates wins.
+            if let Some(place) = slot.and_then(|slot| self.slots.get_mut(slot)) {
+                *place = span;
+            }
+            cursor.skip_whitespace();
+            if cursor.take(b',') {
+                cursor.skip_whitespace();
+                continue;
+            }
+            return cursor.expect(b'}', "`,` or `}`");
+        }
+    }
+
+    /// Reads a key and its colon: its id and its slot.
+    #[inline]
+    fn key(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        previous: usize,
+    ) -> Result<(usize, Option<usize>), Stop> {
+        if let Some(before) = self.known.get(previous) {
+            for id in before.next {
+                if id != START
+                    && let Some(guess) = self.known.get(id)
+                    && cursor.take_bytes(&guess.quoted)
+                {
+                    return Ok((id, guess.slot));
+                }
+            }
+        }
+        self.unexpected_key(cursor, previous)
+    }
+
+    #[cold]
+    fn unexpected_key(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        previous: usize,
+    ) -> Result<(usize, Option<usize>), Stop> {
+        let key = cursor.key()?;
+        if key.kind == Kind::Escaped {
+            let mut name = String::new();
+            let name = key.token(cursor.text(), &mut name).text();
+            return Ok((START, self.names.get(name).copied()));
+        }
+        let name = cursor.slice(key);
+        let id = match self.ids.get(name.as_bytes()) {
+            Some(id) => *id,
+            None => match self.remember(name) {
+                Some(id) => id,
+                None => return Ok((START, self.names.get(name).copied())),
+            },
+        };
+        if let Some(before) = self.known.get_mut(previous) {
+            before.next = [id, before.next.first().copied().unwrap_or(START)];
+        }
+        Ok((id, self.known.get(id).and_then(|key| key.slot)))
+    }
+
+    fn remember(&mut self, name: &str) -> Option<usize> {
+        if self.known.len() >= MAX_KNOWN_KEYS || name.len() > MAX_KNOWN_KEY_BYTES {
+            return None;
+        }
+        let id = self.known.len();
+        self.known.push(KnownKey {
+            quoted: format!("\"{name}\":").into_bytes().into_boxed_slice(),
+            slot: self.names.get(name).copied(),
+            next: [START; 2],
+        });
+        self.ids.insert(name.as_bytes().into(), id);
+        Some(id)
+    }
+}
+
+/// A token that owns its text where it had escapes.
+pub(super) struct Parsed<'a> {
+    kind: Kind,
+    text: Cow<'a, str>,
+}
+
+impl<'a> Parsed<'a> {
+    fn new(span: Span, text: &'a str) -> Self {
+        let mut scratch = String::new();
+        if span.kind == Kind::Escaped {
+            span.token(text, &mut scratch);
+            return Self { kind: Kind::Text, text: Cow::Owned(scratch) };
+        }
+        Self { kind: span.kind, text: Cow::Borrowed(span.slice(text)) }
+    }
+
+    pub(super) fn as_token(&self) -> Token<'_> {
+        self.kind.token(&self.text)
+    }
+}
+
+/// The items of an array that is known to be well formed.
+pub(super) struct Items<'a>(Members<'a>);
+
+impl<'a> Items<'a> {
+    /// None if `json` is no array.
+    pub(super) fn of(json: &'a str) -> Option<Self> {
+        Members::of(json, b'[').map(Self)
+    }
+
+    pub(super) fn next_token(&mut self) -> Option<Parsed<'a>> {
+        self.0.advance(b']')?;
+        self.0.value()
+    }
+}
+
+/// The entries of an object that is known to be well formed.
+pub(super) struct Entries<'a>(Members<'a>);
+
+impl<'a> Entries<'a> {
+    /// None if `json` is no object.
+    pub(super) fn of(json: &'a str) -> Option<Self> {
+        Members::of(json, b'{').map(Self)
+    }
+
+    pub(super) fn next_entry(&mut self) -> Option<(String, Parsed<'a>)> {
+        self.0.advance(b'}')?;
+        let key = self.0.cursor.key().ok()?;
+        let name = Parsed::new(key, self.0.cursor.text()).text.into_owned();
+        self.0.cursor.skip_whitespace();
+        Some((name, self.0.value()?))
+    }
+}
+
+struct Members<'a> {
+    cursor: Cursor<'a>,
+    is_first: bool,
+}
+
+impl<'a> Members<'a> {
+    fn of(json: &'a str, open: u8) -> Option<Self> {
+        let mut cursor = Cursor::new(json);
+        cursor.take(open).then_some(Self { cursor, is_first: true })
+    }
+
+    /// Stands before the next member; none after the last.
+    fn advance(&mut self, close: u8) -> Option<()> {
+        self.cursor.skip_whitespace();
+        if self.cursor.take(close) {
+            return None;
+        }
+        if !self.is_first {
+            self.cursor.take(b',').then_some(())?;
+            self.cursor.skip_whitespace();
+        }
+        self.is_first = false;
+        Some(())
+    }
+
+    fn value(&mut self) -> Option<Parsed<'a>> {
+        let span = self.cursor.value(1).ok()?;
+        Some(Parsed::new(span, self.cursor.text()))
+    }
+}
+
+/// Well-formed JSON without white space between its tokens.
+pub(super) fn compact(json: &str) -> Cow<'_, str> {
+    if !json.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+        return Cow::Borrowed(json);
+    }
+    let mut in_string = false;
+    let mut is_escaped = false;
+    let kept = json.chars().filter(|char| {
+        let keep = in_string || !matches!(char, ' ' | '\t' | '\n' | '\r');
+        if in_string && *char == '\\' && !is_escaped {
+            is_escaped = true;
+        } else {
+            if *char == '"' && !is_escaped {
+                in_string = !in_string;
+            }
+            is_escaped = false;
+        }
+        keep
+    });
+    Cow::Owned(kept.collect())
+}
+
+/// The text of `bytes`, which are one JSON string with nothing around it; none if they are not.
+pub(super) fn string_text(bytes: &str) -> Option<String> {
+    let mut cursor = Cursor::new(bytes);
+    if cursor.peek() != b'"' {
+        return None;
+    }
+    let span = cursor.value(0).ok()?;
+    cursor.end().ok()?;
+    Some(Parsed::new(span, bytes).text.into_owned())
+}
+
+#[cfg(test)]
+mod tests;
