@@ -10,6 +10,9 @@ use arrow::datatypes::{DataType, SchemaRef};
 use stream::ReaderName;
 
 mod expression;
+mod canonical;
+pub(crate) mod lower;
+mod text;
 
 pub use expression::{Expression, StepClock};
 
@@ -251,7 +254,7 @@ pub struct WindowAggregate {
 }
 
 /// How event time is cut into windows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Window {
     /// `[n × size + offset, (n + 1) × size + offset)`.
     Tumbling {

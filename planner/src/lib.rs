@@ -2,6 +2,12 @@
 //!
 //! A function of text: the same project gives the same dataflow, byte for byte. Nothing runs here.
 
-pub mod sql;
+mod sql;
+mod scalars;
+mod tables;
+mod logical;
+mod analyze;
 
+pub mod plan;
+pub mod diagnostic;
 pub mod dataflow;

@@ -3,5 +3,12 @@
 //! **Invariant:** a clause that no later stage reads is refused here. DataFusion drops several
 //! clauses of a table factor without a word, so what is not known to be handled must not pass.
 
-pub mod dialect;
-pub mod parse;
+mod vocabulary;
+pub(crate) mod span;
+
+pub(crate) mod dialect;
+pub(crate) mod parse;
+pub(crate) mod windows;
+pub(crate) mod check;
+pub(crate) mod scope;
+pub(crate) mod rewrite;

@@ -16,12 +16,12 @@ use sqlparser::tokenizer::Token;
 
 /// Name of the function that stands for the table argument of a window function: `TABLE t` parses
 /// as `$TABLE(t)`. No user can write it, since `$` starts no identifier.
-pub const TABLE_ARGUMENT: &str = "$TABLE";
+pub(crate) const TABLE_ARGUMENT: &str = "$TABLE";
 
 /// Flink SQL: backticks quote identifiers, names are case sensitive, versions of a table are read
 /// with `FOR SYSTEM_TIME AS OF`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FlinkDialect;
+pub(crate) struct FlinkDialect;
 
 impl Dialect for FlinkDialect {
     /// The parser compares dialects by type in many places; being taken for the generic one opens

@@ -15,24 +15,24 @@ use super::dialect::FlinkDialect;
 const NESTING_MAX: usize = 64;
 
 /// Longest text of one model, so that a mistake in a template cannot eat the machine.
-pub const SQL_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SQL_BYTES_MAX: usize = 1 << 20;
 
 /// A text that is no query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyntaxMistake {
+pub(crate) struct SyntaxMistake {
     /// What is wrong, in a few words.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do instead, if known.
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
     /// Where.
-    pub at: Span,
+    pub(crate) at: Span,
 }
 
 /// Parses the text of a model, which is a single query; a semicolon may end it.
 ///
 /// # Errors
 /// [`SyntaxMistake`] with the place of the first token that does not fit.
-pub fn parse_query(text: &str) -> Result<Query, SyntaxMistake> {
+pub(crate) fn parse_query(text: &str) -> Result<Query, SyntaxMistake> {
     if text.len() > SQL_BYTES_MAX {
         return Err(mistake(format!("SQL longer than {SQL_BYTES_MAX} bytes"), Span::empty()));
     }
