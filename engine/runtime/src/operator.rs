@@ -25,14 +25,49 @@ pub trait Operator: Send {
     /// As [`Operator::push`].
     fn end_of_input(&mut self, output: &mut Output) -> Result<(), OperatorError>;
 
+    /// The state at this moment, by cloning pointers: the operator goes on at once.
+    fn freeze(&self) -> Box<dyn FrozenState>;
+
     /// A copy of the state; does not drain it.
-    fn snapshot(&self) -> Vec<Table>;
+    fn snapshot(&self) -> Vec<Table> {
+        self.freeze().tables()
+    }
 
     /// Replaces the state by a snapshot's.
     ///
     /// # Errors
     /// [`OperatorError::State`] if the tables are not those of this operator.
     fn restore(&mut self, tables: Vec<Table>) -> Result<(), OperatorError>;
+}
+
+/// An operator's state at one moment, to be written on another thread.
+pub trait FrozenState: Send {
+    /// The state as tables, always the same ones in the same order.
+    fn tables(&self) -> Vec<Table>;
+}
+
+/// The state of an operator that keeps none.
+#[derive(Debug)]
+pub(crate) struct NoState;
+
+impl FrozenState for NoState {
+    fn tables(&self) -> Vec<Table> {
+        Vec::new()
+    }
+}
+
+/// Restores an operator that keeps no state.
+///
+/// # Errors
+/// [`OperatorError::State`] if there are tables.
+pub(crate) fn expect_no_state(operator: &str, tables: &[Table]) -> Result<(), OperatorError> {
+    match tables.first() {
+        None => Ok(()),
+        Some(table) => Err(OperatorError::State {
+            operator: operator.to_owned(),
+            detail: format!("there is a table `{}`, but this operator keeps no state", table.name),
+        }),
+    }
 }
 
 /// What one call of an operator gives.
@@ -84,6 +119,14 @@ pub enum DiscardReason {
 /// What no single row is to blame for.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
+    /// A node of the dataflow asks for what cannot be run.
+    #[error("`{operator}` cannot be built: {detail}")]
+    Build {
+        /// The operator.
+        operator: String,
+        /// Why.
+        detail: String,
+    },
     /// A snapshot does not fit the operator.
     #[error("state of `{operator}` cannot be restored: {detail}")]
     State {
