@@ -5,6 +5,8 @@
 //! What only the embedded broker can show (torn files, a killed process) is in
 //! `conformance/crash.rs`.
 
+use std::io::Write;
+
 #[path = "support/embedded.rs"]
 mod embedded;
 #[path = "support/kafka.rs"]
@@ -86,6 +88,23 @@ facts! {
         a_transaction_that_takes_too_long_is_aborted,
         offsets_count_when_their_transaction_commits,
         many_transactions_of_one_producer_stay_apart;
+}
+
+impl embedded::Embedded {
+    /// Closes it and opens it again on the same data, on another port.
+    fn restart(&mut self) {
+        self.broker = None;
+        self.broker = Some(embedded::open(&self.folder));
+    }
+}
+
+impl kafka::Kafka {
+    /// Stops it in order and starts it again on the same data and port.
+    fn restart(&mut self) {
+        let commands = self.commands.as_mut().expect("the script still listens");
+        commands.write_all(b"restart\n").expect("the script takes commands");
+        self.await_ready();
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use broker::{Broker, BrokerConfig, Port};
+use broker::{Broker, BrokerConfig, Fsync, Port};
 use rdkafka::consumer::Consumer;
 use rdkafka::producer::Producer;
 use rdkafka::{Offset, TopicPartitionList};
@@ -23,6 +23,50 @@ const FOLDER_VARIABLE: &str = "ENGINE_TEST_BROKER_FOLDER";
 fn open(folder: &Path) -> Broker {
     let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder) };
     Broker::open(&config).expect("the embedded broker opens")
+}
+
+#[test]
+fn a_broker_that_waits_for_the_disk_does_the_same() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let config =
+        BrokerConfig { port: Port::Any, fsync: Fsync::Commit, ..BrokerConfig::new(folder.path()) };
+    let open = || Broker::open(&config).expect("the embedded broker opens");
+    let broker = open();
+    let cluster = Cluster::at(broker.address().to_string());
+    crate::transactions::offsets_count_when_their_transaction_commits(&cluster);
+    crate::transactions::many_transactions_of_one_producer_stay_apart(&cluster);
+    let kept = crate::records::Kept::write(&cluster);
+    broker.close();
+    let broker = open();
+    kept.check(&Cluster::at(broker.address().to_string()));
+}
+
+#[test]
+fn whoever_asks_for_retention_is_told() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let broker = open(folder.path());
+    let cluster = Cluster::at(broker.address().to_string());
+    cluster.topic("plain", 1);
+    assert_eq!(broker.notes(), [""; 0]);
+    cluster.topic_with("brief", 1, &[("retention.ms", "1000")]);
+    let notes = broker.notes();
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].contains("`brief`") && notes[0].contains("retention.ms"), "{notes:?}");
+}
+
+#[test]
+fn the_next_free_port_is_taken() {
+    let (first, second) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let first = open(first.path());
+    let taken = first.address().port();
+    let config = BrokerConfig { port: Port::From(taken), ..BrokerConfig::new(second.path()) };
+    let next = Broker::open(&config).expect("another port is free");
+    assert!(next.address().port() > taken);
+    assert_ne!(next.cluster_id(), first.cluster_id());
+    drop(next);
+    let config = BrokerConfig { port: Port::Exactly(taken), ..config };
+    let refused = Broker::open(&config).expect_err("the port is taken");
+    assert!(refused.to_string().contains(&first.address().to_string()), "{refused}");
 }
 
 /// Not a test by itself: the process that is killed.

@@ -5,8 +5,8 @@ use tempfile::TempDir;
 
 /// A broker and its folder; both end with it.
 pub(crate) struct Embedded {
-    broker: Option<Broker>,
-    folder: TempDir,
+    pub(crate) broker: Option<Broker>,
+    pub(crate) folder: TempDir,
 }
 
 impl Embedded {
@@ -21,15 +21,10 @@ impl Embedded {
     pub(crate) fn brokers(&self) -> String {
         self.broker.as_ref().expect("the broker is open").address().to_string()
     }
-
-    /// Closes it and opens it again on the same data, on another port.
-    pub(crate) fn restart(&mut self) {
-        self.broker = None;
-        self.broker = Some(open(&self.folder));
-    }
 }
 
-fn open(folder: &TempDir) -> Broker {
+/// Opens the broker in `folder` on any free port.
+pub(crate) fn open(folder: &TempDir) -> Broker {
     let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder.path()) };
     Broker::open(&config).expect("the embedded broker opens")
 }

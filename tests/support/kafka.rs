@@ -5,14 +5,14 @@
 //! that happens. On a machine without Java and Maven there is none, which is said, and is an error
 //! only where `ENGINE_REQUIRE_KAFKA=1`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 /// A Kafka of this test's own, which it may restart.
 pub(crate) struct Kafka {
     brokers: String,
-    commands: Option<ChildStdin>,
+    pub(crate) commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     script: Child,
 }
@@ -42,14 +42,8 @@ impl Kafka {
         self.brokers.clone()
     }
 
-    /// Stops it in order and starts it again on the same data and port.
-    pub(crate) fn restart(&mut self) {
-        let commands = self.commands.as_mut().expect("the script still listens");
-        commands.write_all(b"restart\n").expect("the script takes commands");
-        self.await_ready();
-    }
-
-    fn await_ready(&mut self) {
+    /// Waits until the script says that it is ready.
+    pub(crate) fn await_ready(&mut self) {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("the script can be read");
         let address = line.trim().strip_prefix("ready ");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{AtPath, BrokerError, Owner};
+use crate::files::Durability;
 use crate::format::AddressFile;
 use crate::{clock, files};
 
@@ -46,7 +47,7 @@ impl FolderLock {
     pub(crate) fn announce(&self, address: SocketAddr) -> Result<(), BrokerError> {
         let path = address_path(&self.folder);
         let file = AddressFile { address, pid: std::process::id() };
-        files::replace_json(&path, &file).at("write", &path)
+        files::replace_json(&path, &file, Durability::Process).at("write", &path)
     }
 
     /// Takes the address back.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use crate::error::{AtPath, BrokerError};
+use crate::files::{self, Durability};
 use crate::format::{
     Decision, FORMAT_VERSION, LedgerRecord, OffsetEntry, OffsetKey, TransactionalProducer,
 };
@@ -47,14 +48,14 @@ pub(crate) struct Ledger {
     bytes: u64,
     /// Bytes of the file when it was last written anew.
     bytes_anew: u64,
-    is_synced: bool,
+    durability: Durability,
     state: LedgerState,
 }
 
 impl Ledger {
-    /// Opens or creates the ledger at `path`; with `is_synced` every record reaches the disk
-    /// before it counts.
-    pub(crate) fn open(path: PathBuf, is_synced: bool) -> Result<Self, BrokerError> {
+    /// Opens or creates the ledger at `path`; with [`Durability::Power`] every
+    /// record reaches the disk before it counts.
+    pub(crate) fn open(path: PathBuf, durability: Durability) -> Result<Self, BrokerError> {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -69,10 +70,11 @@ impl Ledger {
             file.set_len(good as u64).at("cut", &path)?;
         }
         let good = good as u64;
-        let mut ledger = Self { path, file, bytes: good, bytes_anew: good, is_synced, state };
+        let mut ledger = Self { path, file, bytes: good, bytes_anew: good, durability, state };
         if good == 0 {
             let path = ledger.path.clone();
             ledger.append(LedgerRecord::Version(FORMAT_VERSION)).at("write", &path)?;
+            files::sync_folder_of(&path, durability).at("write", &path)?;
         }
         Ok(ledger)
     }
@@ -80,10 +82,10 @@ impl Ledger {
     /// Writes a record and makes it true.
     pub(crate) fn append(&mut self, record: LedgerRecord) -> io::Result<()> {
         let framed = frame(&record)?;
-        let written = self
-            .file
-            .write_all(&framed)
-            .and_then(|()| if self.is_synced { self.file.sync_data() } else { Ok(()) });
+        let written = self.file.write_all(&framed).and_then(|()| match self.durability {
+            Durability::Process => Ok(()),
+            Durability::Power => self.file.sync_data(),
+        });
         if let Err(error) = written {
             self.file.set_len(self.bytes)?;
             return Err(error);
@@ -91,7 +93,10 @@ impl Ledger {
         self.bytes += framed.len() as u64;
         self.state.apply(record);
         if self.bytes > REWRITE_BYTES && self.bytes > 4 * self.bytes_anew {
-            self.write_anew()?;
+            // The record is in the file already, which goes on growing if this fails.
+            if let Err(error) = self.write_anew() {
+                warn!(path = %self.path.display(), %error, "not written anew");
+            }
         }
         Ok(())
     }
@@ -158,14 +163,16 @@ impl Ledger {
         }
         let next = self.path.with_extension("next");
         fs::write(&next, &bytes)?;
-        if self.is_synced {
-            File::open(&next)?.sync_all()?;
+        let file = OpenOptions::new().append(true).open(&next)?;
+        if self.durability == Durability::Power {
+            file.sync_all()?;
         }
         fs::rename(&next, &self.path)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        // From here on the old file has no name: nothing may be written to it any more.
+        self.file = file;
         self.bytes = bytes.len() as u64;
         self.bytes_anew = self.bytes;
-        Ok(())
+        files::sync_folder_of(&self.path, self.durability)
     }
 }
 

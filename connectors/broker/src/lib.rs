@@ -65,6 +65,7 @@ pub use address::locate;
 pub use error::{BrokerError, Owner};
 
 use address::FolderLock;
+use files::Durability;
 use node::Node;
 
 /// The port that is tried first.
@@ -145,7 +146,11 @@ impl Broker {
     /// port. The others name the file that cannot be read or written.
     pub fn open(config: &BrokerConfig) -> Result<Self, BrokerError> {
         let lock = FolderLock::take(&config.folder)?;
-        let node = Node::open(&config.folder.join("broker"), config.fsync == Fsync::Commit)?;
+        let durability = match config.fsync {
+            Fsync::Never => Durability::Process,
+            Fsync::Commit => Durability::Power,
+        };
+        let node = Node::open(&config.folder.join("broker"), durability)?;
         let node = Arc::new(node);
         let listener = listen(config.host, config.port)?;
         let address = local_address(&listener)?;
@@ -210,7 +215,7 @@ impl Drop for Broker {
 /// As [`Broker::open`]. What the bytes do to the broker is no error.
 pub fn fuzz_target(folder: &Path) -> Result<impl Fn(&[u8]) + use<>, BrokerError> {
     let lock = FolderLock::take(folder)?;
-    let node = Node::open(&folder.join("broker"), false)?;
+    let node = Node::open(&folder.join("broker"), Durability::Process)?;
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(BrokerError::Threads)?;
     Ok(move |bytes: &[u8]| {

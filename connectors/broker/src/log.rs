@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::files::{self, Durability};
 use crate::format::{AbortedEntry, CheckpointFile, FORMAT_VERSION};
 use batch::BatchHeader;
 use producers::{Producers, Verdict};
@@ -30,6 +31,7 @@ const CHECKPOINT_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Log {
     folder: PathBuf,
+    durability: Durability,
     /// In order of offsets; only the last one is written to. Empty before the first batch.
     segments: Vec<Segment>,
     start_offset: i64,
@@ -59,14 +61,15 @@ pub(crate) struct OutOfRange;
 
 impl Log {
     /// An empty log in a new folder.
-    pub(crate) fn create(folder: PathBuf) -> io::Result<Self> {
+    pub(crate) fn create(folder: PathBuf, durability: Durability) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
-        Ok(Self::empty(folder))
+        Ok(Self::empty(folder, durability))
     }
 
-    fn empty(folder: PathBuf) -> Self {
+    fn empty(folder: PathBuf, durability: Durability) -> Self {
         Self {
             folder,
+            durability,
             segments: Vec::new(),
             start_offset: 0,
             end_offset: 0,
@@ -130,8 +133,11 @@ impl Log {
         self.apply(&header, batch, now_ms);
         self.has_unsynced = true;
         self.unchecked_bytes += header.bytes as u64;
-        if self.unchecked_bytes >= CHECKPOINT_BYTES {
-            self.checkpoint()?;
+        if self.unchecked_bytes >= CHECKPOINT_BYTES
+            && let Err(error) = self.checkpoint()
+        {
+            // The batch is stored; only the next start scans more.
+            tracing::warn!(folder = %self.folder.display(), %error, "no checkpoint");
         }
         Ok(header.base_offset)
     }
@@ -152,12 +158,17 @@ impl Log {
                 return Ok(());
             }
             Some(active) => {
-                active.sync()?;
+                // Later only the new segment is handed to the disk.
+                if self.durability == Durability::Power {
+                    active.sync()?;
+                }
                 active.seal()?;
             }
             None => {}
         }
-        self.segments.push(Segment::create(&self.folder, self.end_offset)?);
+        let next = Segment::create(&self.folder, self.end_offset)?;
+        files::sync_folder_of(&self.folder.join("next"), self.durability)?;
+        self.segments.push(next);
         Ok(())
     }
 
@@ -227,6 +238,10 @@ impl Log {
 
     /// Writes down what a scan up to here would find.
     pub(crate) fn checkpoint(&mut self) -> io::Result<()> {
+        if self.durability == Durability::Power {
+            // A checkpoint must not know of batches that power can take away.
+            self.sync()?;
+        }
         if let Some(active) = self.segments.last() {
             active.save_index()?;
         }
@@ -239,16 +254,13 @@ impl Log {
             producers: self.producers.to_entries(),
             aborted: self.aborted.clone(),
         };
-        crate::files::replace_json(&checkpoint_path(&self.folder), &file)?;
+        files::replace_json(&checkpoint_path(&self.folder), &file, self.durability)?;
         self.unchecked_bytes = 0;
         Ok(())
     }
 
     /// An orderly end: after it, opening scans nothing.
-    pub(crate) fn close(&mut self, is_synced: bool) -> io::Result<()> {
-        if is_synced {
-            self.sync()?;
-        }
+    pub(crate) fn close(&mut self) -> io::Result<()> {
         if self.unchecked_bytes > 0 { self.checkpoint() } else { Ok(()) }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use crate::clock;
 use crate::error::{AtPath, BrokerError};
+use crate::files::Durability;
 use crate::format::{ClusterFile, FORMAT_VERSION};
 use crate::groups::Groups;
 use crate::ledger::Ledger;
@@ -24,7 +25,7 @@ pub(crate) const LEADER_EPOCH: i32 = 0;
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) cluster_id: String,
-    pub(crate) is_synced: bool,
+    pub(crate) durability: Durability,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
@@ -33,17 +34,17 @@ pub(crate) struct Node {
 
 impl Node {
     /// Opens what is stored in `folder` and ends what a crash left half done.
-    pub(crate) fn open(folder: &Path, is_synced: bool) -> Result<Self, BrokerError> {
-        let cluster_id = cluster_id(&folder.join("cluster.json"))?;
-        let ledger = Ledger::open(folder.join("ledger.log"), is_synced)?;
-        let topics = Topics::open(folder.join("topics"))?;
+    pub(crate) fn open(folder: &Path, durability: Durability) -> Result<Self, BrokerError> {
+        let cluster_id = cluster_id(&folder.join("cluster.json"), durability)?;
+        let ledger = Ledger::open(folder.join("ledger.log"), durability)?;
+        let topics = Topics::open(folder.join("topics"), durability)?;
         transactions::settle(&topics, &ledger).at("write", &folder.join("topics"))?;
         Ok(Self {
             cluster_id,
-            is_synced,
+            durability,
             topics,
             groups: Groups::default(),
-            transactions: Transactions::new(&ledger, is_synced),
+            transactions: Transactions::new(&ledger, durability),
             ledger: Mutex::new(ledger),
         })
     }
@@ -60,7 +61,7 @@ impl Node {
     pub(crate) fn close(&self) {
         for topic in self.topics.all() {
             for partition in topic.partitions() {
-                if let Err(error) = partition.log().close(self.is_synced) {
+                if let Err(error) = partition.log().close() {
                     tracing::warn!(topic = topic.name, partition = partition.index, %error,
                         "no checkpoint at the end");
                 }
@@ -95,11 +96,11 @@ impl Call<'_> {
     }
 }
 
-fn cluster_id(path: &Path) -> Result<String, BrokerError> {
+fn cluster_id(path: &Path, durability: Durability) -> Result<String, BrokerError> {
     if !path.exists() {
         let cluster_id = random::cluster_id();
         let file = ClusterFile { version: FORMAT_VERSION, cluster_id: cluster_id.clone() };
-        files::replace_json(path, &file).at("write", path)?;
+        files::replace_json(path, &file, durability).at("write", path)?;
         return Ok(cluster_id);
     }
     let bytes = std::fs::read(path).at("read", path)?;

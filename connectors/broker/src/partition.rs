@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
+use crate::clock;
+use crate::files::Durability;
 use crate::log::Log;
 use crate::log::batch::BatchHeader;
 use crate::log::producers::Verdict;
@@ -47,13 +49,21 @@ pub(crate) struct Limits {
 
 impl Partition {
     /// A new, empty partition.
-    pub(crate) fn create(folder: PathBuf, index: i32) -> io::Result<Self> {
-        Ok(Self { index, log: Mutex::new(Log::create(folder)?), waiters: Mutex::default() })
+    pub(crate) fn create(folder: PathBuf, index: i32, durability: Durability) -> io::Result<Self> {
+        Ok(Self {
+            index,
+            log: Mutex::new(Log::create(folder, durability)?),
+            waiters: Mutex::default(),
+        })
     }
 
     /// The partition stored in `folder`.
-    pub(crate) fn open(folder: PathBuf, index: i32, now_ms: i64) -> io::Result<Self> {
-        Ok(Self { index, log: Mutex::new(Log::open(folder, now_ms)?), waiters: Mutex::default() })
+    pub(crate) fn open(folder: PathBuf, index: i32, durability: Durability) -> io::Result<Self> {
+        Ok(Self {
+            index,
+            log: Mutex::new(Log::open(folder, durability, clock::wall_ms())?),
+            waiters: Mutex::default(),
+        })
     }
 
     /// The log, locked: for short, straight work.

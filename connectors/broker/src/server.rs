@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use crate::api::fetch::Frame;
 use crate::api::{self, fetch};
 use crate::clock;
+use crate::files::Durability;
 use crate::node::{Call, Node};
 use crate::wire::{self, Close, Incoming};
 
@@ -101,7 +102,7 @@ async fn serve(node: &Node, stream: TcpStream, client: SocketAddr) -> Result<(),
             connection.stream.write_all(frame.bytes()).await?;
             continue;
         }
-        let has_answer = if node.is_synced && waits_for_disk(incoming.key) {
+        let has_answer = if node.durability == Durability::Power && waits_for_disk(incoming.key) {
             tokio::task::block_in_place(|| api::answer_at_once(&call, &incoming, &mut out))?
         } else {
             api::answer(&call, &incoming, &mut out).await?

@@ -15,11 +15,12 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::error::{AtPath, BrokerError};
+use crate::files::Durability;
 use crate::format::{FORMAT_VERSION, TopicFile};
 use crate::partition::Partition;
 use crate::sync::{lock, read, write};
 use crate::topic_config::TopicConfig;
-use crate::{clock, files, random};
+use crate::{files, random};
 
 /// Partitions of all topics together: each has a folder and, when written to, an open file.
 const PARTITIONS_MAX: usize = 20_000;
@@ -36,6 +37,7 @@ pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) name: String,
     folder: PathBuf,
+    durability: Durability,
     config: RwLock<TopicConfig>,
     partitions: RwLock<Vec<Arc<Partition>>>,
 }
@@ -65,6 +67,7 @@ pub(crate) struct NewTopic {
 #[derive(Debug)]
 pub(crate) struct Topics {
     folder: PathBuf,
+    durability: Durability,
     known: RwLock<Known>,
     notes: Mutex<Vec<String>>,
 }
@@ -105,13 +108,13 @@ impl Topic {
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
             config: config.given().clone(),
         };
-        files::replace_json(&self.folder.join("topic.json"), &file)
+        files::replace_json(&self.folder.join("topic.json"), &file, self.durability)
     }
 }
 
 impl Topics {
     /// Opens all topics in `folder`.
-    pub(crate) fn open(folder: PathBuf) -> Result<Self, BrokerError> {
+    pub(crate) fn open(folder: PathBuf, durability: Durability) -> Result<Self, BrokerError> {
         fs::create_dir_all(&folder).at("create", &folder)?;
         let mut known = Known::default();
         for entry in fs::read_dir(&folder).at("read", &folder)? {
@@ -120,12 +123,12 @@ impl Topics {
             if name.starts_with('.') {
                 fs::remove_dir_all(&path).at("remove", &path)?;
             } else if let Ok(id) = Uuid::try_parse(name) {
-                let topic = Arc::new(open_topic(&path, id)?);
+                let topic = Arc::new(open_topic(&path, id, durability)?);
                 known.by_id.insert(id, Arc::clone(&topic));
                 known.by_name.insert(topic.name.clone(), topic);
             }
         }
-        Ok(Self { folder, known: RwLock::new(known), notes: Mutex::default() })
+        Ok(Self { folder, durability, known: RwLock::new(known), notes: Mutex::default() })
     }
 
     /// The topic of that name.
@@ -201,13 +204,18 @@ impl Topics {
             partitions: new.partitions,
             config: new.config.given().clone(),
         };
-        files::replace_json(&half_made.join("topic.json"), &file)?;
+        files::replace_json(&half_made.join("topic.json"), &file, self.durability)?;
         fs::rename(&half_made, &folder)?;
+        files::sync_folder_of(&folder, self.durability)?;
         let partitions = (0..new.partitions)
-            .map(|index| Ok(Arc::new(Partition::create(folder.join(index.to_string()), index)?)))
+            .map(|index| {
+                let folder = folder.join(index.to_string());
+                Ok(Arc::new(Partition::create(folder, index, self.durability)?))
+            })
             .collect::<io::Result<Vec<_>>>()?;
         let (config, partitions) = (RwLock::new(new.config.clone()), RwLock::new(partitions));
-        Ok(Topic { id, name: new.name.clone(), folder, config, partitions })
+        let (name, durability) = (new.name.clone(), self.durability);
+        Ok(Topic { id, name, folder, durability, config, partitions })
     }
 
     /// Deletes a topic with its data.
@@ -244,7 +252,8 @@ impl Topics {
         }
         let more = (present..count)
             .map(|index| {
-                Ok(Arc::new(Partition::create(topic.folder.join(index.to_string()), index)?))
+                let folder = topic.folder.join(index.to_string());
+                Ok(Arc::new(Partition::create(folder, index, self.durability)?))
             })
             .collect::<io::Result<Vec<_>>>();
         partitions.extend(more.map_err(|error| storage(&error))?);
@@ -275,7 +284,7 @@ impl Topics {
     }
 }
 
-fn open_topic(folder: &Path, id: Uuid) -> Result<Topic, BrokerError> {
+fn open_topic(folder: &Path, id: Uuid, durability: Durability) -> Result<Topic, BrokerError> {
     let path = folder.join("topic.json");
     let bytes = fs::read(&path).at("read", &path)?;
     let damaged = |reason: String| BrokerError::Damaged { path: path.clone(), reason };
@@ -288,13 +297,14 @@ fn open_topic(folder: &Path, id: Uuid) -> Result<Topic, BrokerError> {
     for index in 0..file.partitions {
         let folder = folder.join(index.to_string());
         fs::create_dir_all(&folder).at("create", &folder)?;
-        let opened = Partition::open(folder.clone(), index, clock::wall_ms());
+        let opened = Partition::open(folder.clone(), index, durability);
         partitions.push(Arc::new(opened.at("open", &folder)?));
     }
     Ok(Topic {
         id,
         name: file.name,
         folder: folder.to_owned(),
+        durability,
         config: RwLock::new(TopicConfig::stored(file.config)),
         partitions: RwLock::new(partitions),
     })

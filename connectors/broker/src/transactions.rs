@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::files::Durability;
 use crate::format::{
     DecidedPartition, Decision, LedgerRecord, OffsetEntry, OffsetKey, TransactionalProducer,
 };
@@ -55,7 +56,7 @@ pub(crate) struct Identity {
 /// All transactional ids.
 #[derive(Debug)]
 pub(crate) struct Transactions {
-    is_synced: bool,
+    durability: Durability,
     known: RwLock<Known>,
 }
 
@@ -125,12 +126,12 @@ impl Transaction {
 
 impl Transactions {
     /// The transactional ids that the ledger knows, all idle: [`settle`] has run before.
-    pub(crate) fn new(ledger: &Ledger, is_synced: bool) -> Self {
+    pub(crate) fn new(ledger: &Ledger, durability: Durability) -> Self {
         let mut known = Known::default();
         for owner in ledger.producers() {
             known.insert(owner);
         }
-        Self { is_synced, known: RwLock::new(known) }
+        Self { durability, known: RwLock::new(known) }
     }
 
     /// Gives a producer its id and epoch, fences its predecessors and ends what they left open.
@@ -344,7 +345,7 @@ impl Transactions {
         let is_commit = match (open.decided, is_commit) {
             (Some(decided), _) => decided,
             (None, Some(true)) => {
-                let decision = decide(owner, open, self.is_synced).map_err(storage)?;
+                let decision = decide(owner, open, self.durability).map_err(storage)?;
                 record(ledger, LedgerRecord::Committed(decision))?;
                 true
             }
@@ -394,11 +395,15 @@ impl Known {
 }
 
 /// The decision to commit: each partition's data is safe (if that is asked) and its end is known.
-fn decide(owner: &TransactionalProducer, open: &Open, is_synced: bool) -> io::Result<Decision> {
+fn decide(
+    owner: &TransactionalProducer,
+    open: &Open,
+    durability: Durability,
+) -> io::Result<Decision> {
     let mut partitions = Vec::with_capacity(open.partitions.len());
     for ((topic, index), partition) in &open.partitions {
         let mut log = partition.log();
-        if is_synced {
+        if durability == Durability::Power {
             log.sync()?;
         }
         partitions.push(DecidedPartition {

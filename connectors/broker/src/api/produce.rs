@@ -11,6 +11,7 @@ use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 
 use super::records::storage;
 use crate::clock;
+use crate::files::Durability;
 use crate::log::batch::{self, BadHeader, BatchHeader};
 use crate::log::producers::Verdict;
 use crate::node::Call;
@@ -141,7 +142,7 @@ fn store_at(
         Appended::At(offset) => offset,
         Appended::Not(verdict) => settle(verdict)?,
     };
-    if call.node.is_synced && !header.is_transactional() {
+    if call.node.durability == Durability::Power && !header.is_transactional() {
         partition.log().sync().map_err(|error| storage(&error))?;
     }
     let append_time_ms = if is_log_append_time { now_ms } else { -1 };

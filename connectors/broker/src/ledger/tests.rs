@@ -6,7 +6,7 @@ fn entry(group: &str, partition: i32, offset: i64) -> OffsetEntry {
 }
 
 fn open(path: &Path) -> Ledger {
-    Ledger::open(path.to_owned(), false).expect("the ledger opens")
+    Ledger::open(path.to_owned(), Durability::Process).expect("the ledger opens")
 }
 
 fn offsets(ledger: &Ledger, group: &str) -> Vec<(i32, i64)> {
@@ -76,7 +76,7 @@ fn a_later_version_is_refused_by_name() {
     let path = folder.path().join("ledger.log");
     let newer = frame(&LedgerRecord::Version(FORMAT_VERSION + 1)).expect("a record");
     fs::write(&path, newer).expect("the ledger");
-    let error = Ledger::open(path, false).expect_err("a later version");
+    let error = Ledger::open(path, Durability::Power).expect_err("a later version");
     assert!(error.to_string().contains("version 2 instead of 1"), "{error}");
 }
 

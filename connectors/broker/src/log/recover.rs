@@ -13,14 +13,15 @@ use super::batch;
 use super::producers::Producers;
 use super::segment::{Segment, Walk};
 use super::{Log, checkpoint_path};
+use crate::files::Durability;
 use crate::format::{CheckpointFile, FORMAT_VERSION};
 
 impl Log {
     /// Opens the log in `folder`, cutting off a torn tail.
-    pub(crate) fn open(folder: PathBuf, now_ms: i64) -> io::Result<Self> {
+    pub(crate) fn open(folder: PathBuf, durability: Durability, now_ms: i64) -> io::Result<Self> {
         let segments = find_segments(&folder)?;
         let checkpoint = read_checkpoint(&folder, &segments);
-        let mut log = Self::empty(folder);
+        let mut log = Self::empty(folder, durability);
         log.segments = segments;
         log.start_from(checkpoint);
         log.scan(now_ms)?;

@@ -57,7 +57,7 @@ fn files(folder: &Path, extension: &str) -> usize {
 #[test]
 fn segments_roll_and_are_read_as_one() {
     let folder = folder();
-    let mut log = Log::create(folder.path().to_owned()).expect("a log");
+    let mut log = Log::create(folder.path().to_owned(), Durability::Process).expect("a log");
     for number in 0..50 {
         assert_eq!(append(&mut log, &plain(number)), number);
     }
@@ -73,7 +73,7 @@ fn segments_roll_and_are_read_as_one() {
 fn a_log_opened_again_is_the_same() {
     for is_closed in [true, false] {
         let folder = folder();
-        let mut log = Log::create(folder.path().to_owned()).expect("a log");
+        let mut log = Log::create(folder.path().to_owned(), Durability::Process).expect("a log");
         for number in 0..20 {
             append(&mut log, &plain(number));
         }
@@ -81,10 +81,11 @@ fn a_log_opened_again_is_the_same() {
         append(&mut log, &batch::marker(5, 0, false, 0));
         append(&mut log, &transactional(6, 0));
         if is_closed {
-            log.close(false).expect("the disk works");
+            log.close().expect("the disk works");
         }
         drop(log);
-        let mut log = Log::open(folder.path().to_owned(), 0).expect("the log opens");
+        let mut log =
+            Log::open(folder.path().to_owned(), Durability::Process, 0).expect("the log opens");
         assert_eq!((log.start_offset(), log.end_offset(), log.stable_offset()), (0, 23, 22));
         let aborted = AbortedEntry { producer_id: 5, first_offset: 20, marker_offset: 21 };
         assert_eq!(log.aborted_between(0, 23), [aborted]);
@@ -98,7 +99,7 @@ fn a_log_opened_again_is_the_same() {
 #[test]
 fn a_torn_tail_is_cut_at_any_byte() {
     let folder = folder();
-    let mut log = Log::create(folder.path().to_owned()).expect("a log");
+    let mut log = Log::create(folder.path().to_owned(), Durability::Process).expect("a log");
     for number in 0..3 {
         log.append(header(&plain(number)), &plain(number), u64::MAX, 0).expect("the disk works");
     }
@@ -108,7 +109,8 @@ fn a_torn_tail_is_cut_at_any_byte() {
     let size = whole.len() / 3;
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).expect("the segment");
-        let mut log = Log::open(folder.path().to_owned(), 0).expect("the log opens");
+        let mut log =
+            Log::open(folder.path().to_owned(), Durability::Process, 0).expect("the log opens");
         let batches = i64::try_from(length / size).expect("a small number");
         assert_eq!(log.end_offset(), batches, "cut at {length}");
         assert_eq!(append(&mut log, &plain(9)), batches);
@@ -122,7 +124,7 @@ fn a_torn_tail_is_cut_at_any_byte() {
 #[test]
 fn segments_behind_a_torn_one_are_removed() {
     let folder = folder();
-    let mut log = Log::create(folder.path().to_owned()).expect("a log");
+    let mut log = Log::create(folder.path().to_owned(), Durability::Process).expect("a log");
     for number in 0..50 {
         append(&mut log, &plain(number));
     }
@@ -130,7 +132,8 @@ fn segments_behind_a_torn_one_are_removed() {
     let path = folder.path().join(format!("{:020}.log", 0));
     let bytes = fs::read(&path).expect("the segment");
     fs::write(&path, &bytes[..bytes.len() - 1]).expect("the segment");
-    let mut log = Log::open(folder.path().to_owned(), 0).expect("the log opens");
+    let mut log =
+        Log::open(folder.path().to_owned(), Durability::Process, 0).expect("the log opens");
     let end = log.end_offset();
     assert!(end < 50 && end > 0, "{end}");
     assert_eq!(files(folder.path(), "log"), 1);
@@ -140,7 +143,7 @@ fn segments_behind_a_torn_one_are_removed() {
 #[test]
 fn deleted_records_free_segments_and_stay_deleted() {
     let folder = folder();
-    let mut log = Log::create(folder.path().to_owned()).expect("a log");
+    let mut log = Log::create(folder.path().to_owned(), Durability::Process).expect("a log");
     for number in 0..50 {
         append(&mut log, &plain(number));
     }
@@ -148,13 +151,15 @@ fn deleted_records_free_segments_and_stay_deleted() {
     log.delete_before(30).expect("the disk works");
     assert!(files(folder.path(), "log") < before);
     drop(log);
-    let mut log = Log::open(folder.path().to_owned(), 0).expect("the log opens");
+    let mut log =
+        Log::open(folder.path().to_owned(), Durability::Process, 0).expect("the log opens");
     assert_eq!((log.start_offset(), log.end_offset()), (30, 50));
     assert!(log.locate(29).expect("the disk works").is_err());
     assert_eq!(read(&mut log, 30), (30..50).collect::<Vec<_>>());
     log.delete_before(50).expect("the disk works");
     drop(log);
-    let mut log = Log::open(folder.path().to_owned(), 0).expect("the log opens");
+    let mut log =
+        Log::open(folder.path().to_owned(), Durability::Process, 0).expect("the log opens");
     assert_eq!((log.start_offset(), log.end_offset()), (50, 50));
     assert_eq!(append(&mut log, &plain(50)), 50);
 }
@@ -162,11 +167,11 @@ fn deleted_records_free_segments_and_stay_deleted() {
 #[test]
 fn a_lost_checkpoint_or_index_costs_time_only() {
     let folder = folder();
-    let mut log = Log::create(folder.path().to_owned()).expect("a log");
+    let mut log = Log::create(folder.path().to_owned(), Durability::Process).expect("a log");
     for number in 0..50 {
         append(&mut log, &plain(number));
     }
-    log.close(false).expect("the disk works");
+    log.close().expect("the disk works");
     drop(log);
     for file in fs::read_dir(folder.path()).expect("the folder") {
         let path = file.expect("a file").path();
@@ -176,7 +181,8 @@ fn a_lost_checkpoint_or_index_costs_time_only() {
             _ => {}
         }
     }
-    let mut log = Log::open(folder.path().to_owned(), 0).expect("the log opens");
+    let mut log =
+        Log::open(folder.path().to_owned(), Durability::Process, 0).expect("the log opens");
     assert_eq!((log.start_offset(), log.end_offset()), (0, 50));
     assert_eq!(read(&mut log, 13), (13..50).collect::<Vec<_>>());
     let found = log.offset_at_time(235).expect("the disk works");
