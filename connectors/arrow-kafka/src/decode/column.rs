@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float32Builder,
-    Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, PrimitiveArray,
-    StringBuilder,
+    Array as _, ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Builder,
+    Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
+    PrimitiveArray, PrimitiveBuilder, StringBuilder,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Int64Type, Time32MillisecondType, TimeUnit, TimestampMicrosecondType,
@@ -179,7 +179,7 @@ impl Column {
         }
     }
 
-    /// Appends a number that librdkafka gave; none is NULL. False if the column cannot hold it.
+    /// Appends a number that librdkafka gave; none is NULL.
     pub(super) fn append_number(&mut self, number: Option<i64>) -> Result<(), Misfit> {
         let Some(number) = number else {
             self.append_null();
@@ -187,6 +187,9 @@ impl Column {
         };
         match &mut self.builder {
             Builder::Int64(builder) => builder.append_value(number),
+            Builder::Int32(builder) if i32::try_from(number).is_ok() => {
+                builder.append_option(i32::try_from(number).ok());
+            }
             Builder::Timestamp { values, unit } => {
                 match time::milliseconds_in_units(number, *unit) {
                     Some(value) => values.append_value(value),
@@ -216,29 +219,40 @@ impl Column {
         }
     }
 
-    /// The finished array; the column is empty afterwards.
+    /// The finished array; the column is empty afterwards, with room for another such batch.
     pub(super) fn finish(&mut self) -> ArrayRef {
         match &mut self.builder {
-            Builder::Text(builder) => Arc::new(builder.finish()),
+            Builder::Text(builder) => {
+                let array = builder.finish();
+                *builder = StringBuilder::with_capacity(array.len(), array.value_data().len());
+                Arc::new(array)
+            }
             Builder::Bytes(builder) => Arc::new(builder.finish()),
             Builder::Bool(builder) => Arc::new(builder.finish()),
-            Builder::Int8(builder) => Arc::new(builder.finish()),
-            Builder::Int16(builder) => Arc::new(builder.finish()),
-            Builder::Int32(builder) => Arc::new(builder.finish()),
-            Builder::Int64(builder) => Arc::new(builder.finish()),
-            Builder::Float(builder) => Arc::new(builder.finish()),
-            Builder::Double(builder) => Arc::new(builder.finish()),
+            Builder::Int8(builder) => Arc::new(finished(builder)),
+            Builder::Int16(builder) => Arc::new(finished(builder)),
+            Builder::Int32(builder) => Arc::new(finished(builder)),
+            Builder::Int64(builder) => Arc::new(finished(builder)),
+            Builder::Float(builder) => Arc::new(finished(builder)),
+            Builder::Double(builder) => Arc::new(finished(builder)),
             Builder::Decimal { values, .. } => Arc::new(values.finish()),
-            Builder::Date(builder) => Arc::new(builder.finish().reinterpret_cast::<Date32Type>()),
+            Builder::Date(builder) => Arc::new(finished(builder).reinterpret_cast::<Date32Type>()),
             Builder::Time(builder) => {
-                Arc::new(builder.finish().reinterpret_cast::<Time32MillisecondType>())
+                Arc::new(finished(builder).reinterpret_cast::<Time32MillisecondType>())
             }
             Builder::Timestamp { values, unit } => {
-                timestamps(&values.finish(), *unit, &self.data_type)
+                timestamps(&finished(values), *unit, &self.data_type)
             }
             Builder::Nested(values) => nested::array(&self.data_type, std::mem::take(values)),
         }
     }
+}
+
+/// The finished array; the builder has room for another such batch.
+fn finished<T: ArrowPrimitiveType>(builder: &mut PrimitiveBuilder<T>) -> PrimitiveArray<T> {
+    let array = builder.finish();
+    *builder = PrimitiveBuilder::with_capacity(array.len());
+    array
 }
 
 fn timestamps(values: &PrimitiveArray<Int64Type>, unit: TimeUnit, of: &DataType) -> ArrayRef {

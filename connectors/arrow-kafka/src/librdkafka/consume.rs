@@ -121,6 +121,8 @@ impl Queue {
         let count = usize::try_from(count).unwrap_or(0).min(max);
         // SAFETY: librdkafka wrote `count` pointers.
         unsafe { messages.set_len(count) };
+        // A batch may live long; most batches of a quiet topic are small.
+        messages.shrink_to_fit();
         let messages = messages.into_iter().filter_map(NonNull::new).map(NativeMessage).collect();
         NativeMessages { messages, client: Arc::clone(&self.client) }
     }
