@@ -472,3 +472,6 @@ fn storage(error: io::Error) -> ResponseError {
     warn!(%error, "the coordinator cannot write");
     ResponseError::CoordinatorNotAvailable
 }
+
+#[cfg(test)]
+mod tests;
