@@ -76,6 +76,8 @@ pub fn load_texts(texts: &[(&str, &str)], options: &LoadOptions) -> Loaded {
 
 fn finish(mut loaded: Loaded) -> Loaded {
     diagnostic::sort(&mut loaded.diagnostics, &loaded.files);
+    // A mistake behind an anchor is found once for each of its aliases.
+    loaded.diagnostics.dedup();
     if loaded.has_errors() {
         loaded.project = None;
     }

@@ -341,6 +341,32 @@ fn files_that_lead_out_or_are_no_text_are_refused() {
 }
 
 #[test]
+fn macros_are_there_without_an_import_and_may_call_one_another() {
+    let yaml = "models:\n  - name: m\n    sql: SELECT {{ cents('price') }} FROM {{ orders() }}\nsources:\n  - {name: s, topic: s}\n";
+    let texts = [
+        ("models/m.yml", yaml),
+        ("macros/money.sql", "{% macro cents(column) %}{{ divided(column, 100) }}{% endmacro %}\n"),
+        ("macros/numbers.sql", "{% macro divided(x, y) %}({{ x }} / {{ y }}){% endmacro %}"),
+        ("macros/tables.sql", "{% macro orders() %}{{ source('s') }}{% endmacro %}"),
+    ];
+    let loaded = load_texts(&texts, &options(&[]));
+    assert_eq!(lines(&loaded), "");
+    let project = loaded.project.expect("no error");
+    let sql = project.models[0].sql.as_ref().expect("sql");
+    assert_eq!(sql.text, "SELECT (price / 100) FROM `source.s`");
+    assert_eq!(sql.references.len(), 1);
+    assert_eq!(loaded.files.quote(&sql.references[0].place), "{{ orders() }}");
+}
+
+#[test]
+fn a_mistake_behind_an_alias_is_reported_once() {
+    check(
+        "sources:\n  - {name: a, topic: a, columns: &c [{name: x, type: STRNG}]}\n  - {name: b, topic: b, columns: *c}\n",
+        "models/m.yml:2:54 E0009 `STRNG` is not a column type: `STRNG` is not a type\n",
+    );
+}
+
+#[test]
 fn an_empty_folder_is_no_project() {
     let folder = tempfile::tempdir().expect("a folder");
     let loaded = load(folder.path(), &options(&[]));
