@@ -159,9 +159,9 @@ pub enum MultisetFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimestampFormat {
     /// Flink's `SQL` format: `2026-01-01 00:00:00.000` and with `Z`.
-    #[default]
     Sql,
     /// Flink's `ISO-8601` format: a `T` between date and time.
+    #[default]
     Iso8601,
     /// Milliseconds since 1970 as a number.
     EpochMillis,
