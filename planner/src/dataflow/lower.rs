@@ -188,7 +188,7 @@ impl<'a> Lowering<'a> {
         for column in wanted {
             let Some(expr) = projection.expr.get(*column) else { continue };
             let field = projection.schema.field(*column);
-            let window = self.window_slot(expr, &projection.input, &input);
+            let window = Self::window_slot(expr, &projection.input, &input);
             let added = match window {
                 Some(bounds) => {
                     let first = fields.len();

@@ -13,7 +13,7 @@ use crate::sql::span::Places;
 pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -> PlanDiagnostic {
     let noted = error.diagnostic();
     let message = match noted {
-        Some(diagnostic) => diagnostic.message.clone(),
+        Some(diagnostic) => innermost(&diagnostic.message),
         None => message_of(error),
     };
     let span = noted.and_then(|diagnostic| diagnostic.span).map(to_parser_span);
@@ -27,8 +27,12 @@ pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -
         NameMistake::UnknownFunction { function, suggestions: Vec::new(), at }
     } else if message.contains("cannot compare") || message.contains("Cannot infer common") {
         NameMistake::TypeMismatch { message: lower_first(&message), help: None, at }
-    } else if named.is_some() {
-        NameMistake::WrongArguments { message: lower_first(&message), help: None, at }
+    } else if let Some((name, _)) = &named {
+        let message = match message.split_once(": ") {
+            Some((function, rest)) if function == name => format!("`{name}` {rest}"),
+            _ => lower_first(&message),
+        };
+        NameMistake::WrongArguments { message, help: None, at }
     } else {
         NameMistake::Planning { message: lower_first(&message), at }
     };
@@ -45,8 +49,16 @@ pub(super) fn message_of(error: &DataFusionError) -> String {
         | DataFusionError::Internal(message) => message.clone(),
         other => other.strip_backtrace(),
     };
-    // Some messages go on with lists of candidates on further lines.
-    text.lines().next().unwrap_or("").trim().to_owned()
+    innermost(&text)
+}
+
+/// Messages of functions are wrapped in others, and followed by lists of candidates.
+fn innermost(text: &str) -> String {
+    let line = text.lines().next().unwrap_or("");
+    let inner = line.rsplit("Error during planning: ").next().unwrap_or(line);
+    let inner = inner.split(". No function matches").next().unwrap_or(inner);
+    let inner = inner.split(". You might need to").next().unwrap_or(inner);
+    inner.trim().to_owned()
 }
 
 /// The call of the function that a message names.

@@ -2,6 +2,12 @@ use catalog::load::{LoadOptions, load_texts};
 use catalog::place::Files;
 
 use super::*;
+use crate::dataflow::Source;
+
+mod example;
+mod inference;
+mod mutation;
+mod refusals;
 
 const ECOMMERCE: [(&str, &str); 5] = [
     ("sources/events.yml", include_str!("tests/ecommerce/sources.yml")),
@@ -11,38 +17,60 @@ const ECOMMERCE: [(&str, &str); 5] = [
     ("models/product_popularity.yml", include_str!("tests/ecommerce/product_popularity.yml")),
 ];
 
+/// Two streams, a versioned table with a declared key, and typed columns.
+const SHOP: &str = "
+sources:
+  - name: orders
+    topic: orders
+    columns:
+      - name: id
+      - name: item
+      - {name: amount, type: INT}
+      - {name: price, type: 'DECIMAL(10, 2)'}
+      - {name: note, type: STRING}
+      - {name: ok, type: BOOLEAN}
+      - name: ts
+      - name: ts2
+      - {name: at, type: TIMESTAMP(6)}
+  - name: items
+    topic: items
+    key: sku
+    columns: [{name: sku}, {name: name}, {name: weight}]
+  - name: rates
+    topic: rates
+    columns: [{name: code}, {name: rate}]
+";
+
 fn plan_texts(texts: &[(&str, &str)]) -> (Planned, Files) {
     let loaded = load_texts(texts, &LoadOptions::default());
     let project = loaded.project.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics));
     (plan(&project, &PlanOptions::default()), loaded.files)
 }
 
-#[test]
-fn example_plans() {
-    let (planned, files) = plan_texts(&ECOMMERCE);
-    for d in &planned.diagnostics {
-        println!(
-            "{} {} {:?}",
-            d.code,
-            d.message,
-            d.primary_place().map(|p| (
-                files.path(p.file),
-                files.line_and_column(p),
-                files.quote(p)
-            ))
-        );
-    }
-    for f in &planned.facts {
-        println!("{} -- {} {:?}", f, f.reason, files.line_and_column(&f.place));
-    }
-    for m in &planned.models {
-        println!(
-            "{}\n{}\n{:?}",
-            m.name,
-            m.logical_plan,
-            m.columns.iter().map(|c| format!("{} {}", c.name, c.data_type)).collect::<Vec<_>>()
-        );
-    }
-    println!("{}", planned.dataflow.as_ref().map_or(String::new(), ToString::to_string));
-    assert!(planned.dataflow.is_some());
+fn model_yaml(name: &str, sql: &str) -> String {
+    format!("models:\n  - name: {name}\n    sql: |\n      {}\n", sql.replace('\n', "\n      "))
+}
+
+/// Models `a`, `b`, … over the shop's sources.
+fn plan_models(sqls: &[&str]) -> (Planned, Files) {
+    let models: Vec<(String, String)> = sqls
+        .iter()
+        .zip('a'..)
+        .map(|(sql, name)| (format!("models/{name}.yml"), model_yaml(&name.to_string(), sql)))
+        .collect();
+    let mut texts = vec![("sources/shop.yml", SHOP)];
+    texts.extend(models.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    plan_texts(&texts)
+}
+
+/// Each diagnostic as `CODE under-the-primary-label: message`.
+fn said(planned: &Planned, files: &Files) -> Vec<String> {
+    planned
+        .diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let text = diagnostic.primary_place().map_or("", |place| files.quote(place));
+            format!("{} [{text}] {}", diagnostic.code, diagnostic.message)
+        })
+        .collect()
 }

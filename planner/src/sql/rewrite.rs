@@ -7,9 +7,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, Spanned, TableAlias, TableFactor, TableWithJoins,
-    Value, ValueWithSpan, VisitMut, VisitorMut,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, ObjectNamePart, Query, Select, SelectItem, Spanned, TableAlias, TableFactor,
+    TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
@@ -76,6 +76,18 @@ impl VisitorMut for Rewrite {
                     Some(GroupWindowPart::End) => *expr = part_of(function, WINDOW_END),
                     Some(GroupWindowPart::RowTime) => *expr = part_of(function, WINDOW_TIME),
                 }
+            }
+            Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. })
+                if text.parse::<i32>().is_ok() =>
+            {
+                // DataFusion takes every whole number for a BIGINT.
+                *expr = Expr::Cast {
+                    kind: CastKind::Cast,
+                    expr: Box::new(expr.clone()),
+                    data_type: DataType::Int(None),
+                    array: false,
+                    format: None,
+                };
             }
             _ => {}
         }

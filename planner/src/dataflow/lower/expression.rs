@@ -77,7 +77,6 @@ impl Lowering<'_> {
 
     /// The window that `expr` passes on as it is.
     pub(super) fn window_slot(
-        &self,
         expr: &Expr,
         plan: &LogicalPlan,
         input: &Lowered,
