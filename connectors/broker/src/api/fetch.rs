@@ -397,3 +397,6 @@ fn whole_batches(bytes: &[u8], limit: i64) -> usize {
     }
     end
 }
+
+#[cfg(test)]
+mod tests;
