@@ -1,1 +1,18 @@
-//! Sources and sinks with positions, transactions, admin.
+//! Sources and sinks: Kafka topics with positions, transactions and administration.
+//!
+//! One connector serves both brokers, a real Kafka and the embedded one. Everything here blocks;
+//! the runtime gives each handle a thread of its own. Positions and epochs are the runtime's.
+
+mod cluster;
+pub mod admin;
+mod source;
+mod sink;
+mod journal;
+
+mod error;
+
+pub use cluster::Cluster;
+pub use error::ConnectorError;
+pub use journal::{JournalTopic, RawEntry};
+pub use sink::{OutputTopic, TransactionalProducer};
+pub use source::{Fetched, KafkaSource, Poll, SliceDecoder, SourceSpec};

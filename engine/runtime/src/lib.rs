@@ -1,10 +1,41 @@
 //! Runs a [`planner::dataflow::Dataflow`]: operators, the fold, epochs, commit, recovery.
+//!
+//! The data's road: a reader's thread fetches and decodes ([`reader`]), the fold's thread folds
+//! ([`driver`], [`fold`]), the encoder's thread encodes ([`encode`]), the committer's thread
+//! produces and commits ([`commit`]). They meet in the [`inbox`] and in two bounded channels.
 
+mod names;
+mod local;
+mod prepare;
+mod codec;
+mod ownership;
+mod journal;
+mod history;
+
+mod reader;
+mod inbox;
+mod driver;
+pub mod fold;
 pub mod operator;
 pub mod operators;
-
 mod accumulate;
 mod evaluate;
 mod key;
 mod row_store;
 mod slots;
+
+mod outbox;
+mod encode;
+mod commit;
+
+mod run;
+mod status;
+mod error;
+
+pub use error::RuntimeError;
+pub use journal::{Entry, Header, JournalError, JournalItem};
+pub use local::LocalError;
+pub use names::Names;
+pub use prepare::Note;
+pub use run::{RunOptions, RunPlan, RunReport, StopHandle, run};
+pub use status::{Phase, Status, StatusBoard};

@@ -7,6 +7,7 @@ mod time;
 mod watermark;
 mod row_kind;
 mod batch;
+mod slice;
 
 mod item;
 mod epoch;
@@ -17,5 +18,6 @@ pub use clock::{Clock, ManualClock, ProcessingTime, SystemClock};
 pub use epoch::{Epoch, Generation};
 pub use item::{Fingerprint, InstanceName, Item, ReaderName};
 pub use row_kind::RowKind;
+pub use slice::{RejectedRecord, SliceRows};
 pub use time::EventTime;
 pub use watermark::Watermark;

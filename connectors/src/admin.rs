@@ -1,0 +1,262 @@
+//! Administration: which topics there are, how they are set up, and creating them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arrow_kafka::Consumer;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigEntry, NewTopic, ResourceSpecifier,
+    TopicReplication, TopicResult,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::types::RDKafkaErrorCode;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{Cluster, ConnectorError};
+
+/// How long the broker may take to answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Kafka's word for "as the broker's default says".
+const BROKER_DEFAULT: i32 = -1;
+
+/// A topic that shall exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Kafka topic.
+    pub name: String,
+    /// Partitions; the broker's default if `None`.
+    pub partitions: Option<i32>,
+    /// Replication factor; the broker's default if `None`.
+    pub replication_factor: Option<i32>,
+    /// Settings, e.g. `retention.ms`.
+    pub config: BTreeMap<String, String>,
+}
+
+/// A topic as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// Kafka topic.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: usize,
+    /// Replicas of the first partition.
+    pub replication_factor: u32,
+}
+
+/// A setting of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSetting {
+    /// Its value; `None` if the broker keeps it secret.
+    pub value: Option<String>,
+    /// Whether it is the default.
+    pub is_default: bool,
+}
+
+/// A connection for administration.
+pub struct Admin {
+    cluster: Cluster,
+    client: AdminClient<DefaultClientContext>,
+    query: Consumer,
+    runtime: Runtime,
+}
+
+impl Admin {
+    /// Opens the connection; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`] or [`ConnectorError::Admin`] if the settings make no client.
+    pub fn open(cluster: &Cluster) -> Result<Self, ConnectorError> {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Critical);
+        for (key, value) in cluster.query_settings() {
+            config.set(key, value);
+        }
+        let client = config.create().map_err(|_secrets_inside| ConnectorError::Admin {
+            action: "create a Kafka client".to_owned(),
+            reason: "its settings are not accepted".to_owned(),
+        })?;
+        let query = Consumer::open(&cluster.query_settings())?;
+        let runtime = Builder::new_current_thread()
+            .build()
+            .map_err(|error| refused("start a runtime for administration", &error.to_string()))?;
+        Ok(Self { cluster: cluster.clone(), client, query, runtime })
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The cluster's id, which stays the same as long as it is the same cluster.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.query.cluster_id(REQUEST_TIMEOUT)
+    }
+
+    /// All topics, by name.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn topics(&self) -> Result<Vec<TopicDescription>, ConnectorError> {
+        let metadata = self.query.metadata(None, REQUEST_TIMEOUT)?;
+        let mut topics: Vec<_> =
+            metadata.topics.iter().filter(|topic| topic.exists()).map(described).collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    /// One topic, if it exists.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn topic(&self, name: &str) -> Result<Option<TopicDescription>, ConnectorError> {
+        let metadata = self.query.metadata(Some(name), REQUEST_TIMEOUT)?;
+        Ok(metadata.topics.iter().find(|topic| topic.exists()).map(described))
+    }
+
+    /// First offset and end offset (after the last committed record) of each partition.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn bounds(&self, topic: &TopicDescription) -> Result<Vec<(i64, i64)>, ConnectorError> {
+        (0..topic.partitions)
+            .map(|partition| {
+                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+                Ok(self.query.watermarks(&topic.name, partition, REQUEST_TIMEOUT)?)
+            })
+            .collect()
+    }
+
+    /// Creates a topic.
+    ///
+    /// # Errors
+    /// [`ConnectorError::TopicExists`]; [`ConnectorError::Admin`] with the broker's reason.
+    pub fn create(&self, topic: &TopicSpec) -> Result<(), ConnectorError> {
+        let mut new = NewTopic::new(
+            &topic.name,
+            topic.partitions.unwrap_or(BROKER_DEFAULT),
+            TopicReplication::Fixed(topic.replication_factor.unwrap_or(BROKER_DEFAULT)),
+        );
+        for (key, value) in &topic.config {
+            new = new.set(key, value);
+        }
+        let results = self.wait_for(self.client.create_topics([&new], &options()));
+        self.only(&format!("create topic `{}`", topic.name), &topic.name, results)
+    }
+
+    /// Deletes a topic and all its records.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Admin`] with the broker's reason.
+    pub fn delete(&self, topic: &str) -> Result<(), ConnectorError> {
+        let results = self.wait_for(self.client.delete_topics(&[topic], &options()));
+        self.only(&format!("delete topic `{topic}`"), topic, results)
+    }
+
+    /// The settings of a topic, by name.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Admin`] with the broker's reason.
+    pub fn settings(&self, topic: &str) -> Result<BTreeMap<String, TopicSetting>, ConnectorError> {
+        let action = format!("read the settings of topic `{topic}`");
+        let resource = [ResourceSpecifier::Topic(topic)];
+        let results = self
+            .wait_for(self.client.describe_configs(&resource, &options()))
+            .map_err(|error| refused(&action, &error.to_string()))?;
+        let mut settings = BTreeMap::new();
+        for result in results {
+            let resource = result.map_err(|code| refused(&action, &code.to_string()))?;
+            settings.extend(resource.entries.into_iter().map(setting));
+        }
+        Ok(settings)
+    }
+
+    /// Sets settings of a topic; the others return to their defaults.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Admin`] with the broker's reason.
+    pub fn alter(
+        &self,
+        topic: &str,
+        config: &BTreeMap<String, String>,
+    ) -> Result<(), ConnectorError> {
+        let action = format!("change the settings of topic `{topic}`");
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        for (key, value) in config {
+            change = change.set(key, value);
+        }
+        let results = self
+            .wait_for(self.client.alter_configs([&change], &options()))
+            .map_err(|error| refused(&action, &error.to_string()))?;
+        for result in results {
+            result.map_err(|(_, code)| refused(&action, &code.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// The offsets that a consumer group committed for all partitions of a topic.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn committed(
+        &self,
+        group: &str,
+        topic: &TopicDescription,
+    ) -> Result<Vec<Option<i64>>, ConnectorError> {
+        let mut settings = self.cluster.query_settings();
+        settings.push(("group.id".to_owned(), group.to_owned()));
+        let consumer = Consumer::open(&settings)?;
+        let partitions: Vec<_> = (0..topic.partitions)
+            .map(|partition| (topic.name.as_str(), i32::try_from(partition).unwrap_or(i32::MAX)))
+            .collect();
+        Ok(consumer.committed(&partitions, REQUEST_TIMEOUT)?)
+    }
+
+    fn wait_for<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+
+    fn only(
+        &self,
+        action: &str,
+        topic: &str,
+        results: Result<Vec<TopicResult>, rdkafka::error::KafkaError>,
+    ) -> Result<(), ConnectorError> {
+        let results = results.map_err(|error| {
+            refused(&format!("{action} on {}", self.cluster), &error.to_string())
+        })?;
+        for result in results {
+            match result {
+                Ok(_) => {}
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                    return Err(ConnectorError::TopicExists { topic: topic.to_owned() });
+                }
+                Err((_, code)) => return Err(refused(action, &code.to_string())),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn described(topic: &arrow_kafka::TopicInfo) -> TopicDescription {
+    TopicDescription {
+        name: topic.name.clone(),
+        partitions: topic.partitions.len(),
+        replication_factor: topic.partitions.first().map_or(0, |partition| partition.replicas),
+    }
+}
+
+fn setting(entry: ConfigEntry) -> (String, TopicSetting) {
+    (entry.name, TopicSetting { value: entry.value, is_default: entry.is_default })
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .operation_timeout(Some(REQUEST_TIMEOUT))
+}
+
+fn refused(action: &str, reason: &str) -> ConnectorError {
+    ConnectorError::Admin { action: action.to_owned(), reason: reason.to_owned() }
+}

@@ -1,0 +1,331 @@
+//! A reader of a topic: committed records, decoded, partition by partition.
+//!
+//! The caller keeps the positions and says how far each poll may go; records beyond that stay here
+//! until a later poll. So a replay cuts its slices exactly where the journal says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int8Array, RecordBatch};
+use arrow::datatypes::DataType;
+use arrow::datatypes::{Int32Type, Int64Type};
+use arrow_kafka::{
+    ColumnSource, ColumnSpec, Consumer, DecodeSpec, Decoder, Message, MessageBatch, OwnedMessages,
+    PartitionQueue, PartitionStart, ReadyCallback, Rejected, Start,
+};
+use stream::{Batch, Origin, RejectedRecord, RowKind, SliceRows};
+
+use crate::{Cluster, ConnectorError};
+
+/// How long the broker may take to answer a question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is read, and how.
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// Name of the source, for messages.
+    pub source: String,
+    /// Kafka topic.
+    pub topic: String,
+    /// How records become rows.
+    pub decode: DecodeSpec,
+    /// Whether each slice carries its records' bytes, because the topic may forget them.
+    pub is_carrying: bool,
+}
+
+/// A part of a partition's log, decoded.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Kafka partition.
+    pub partition: i32,
+    /// Offset of the first record.
+    pub from: i64,
+    /// Offset of the last record + 1.
+    pub to: i64,
+    /// Number of records.
+    pub records: u64,
+    /// Greatest record timestamp, in milliseconds.
+    pub newest_timestamp_ms: Option<i64>,
+    /// The rows.
+    pub rows: SliceRows,
+    /// The records' bytes, if the source carries them.
+    pub carried: Option<OwnedMessages>,
+}
+
+/// What a poll of a partition gave.
+#[derive(Debug)]
+pub enum Poll {
+    /// Nothing has arrived.
+    Nothing,
+    /// Records.
+    Slice(Fetched),
+    /// No record lies before the offset that the poll may reach: the next one is at, or beyond, it.
+    Limit,
+    /// Everything committed has been read; the position is this offset.
+    End(i64),
+}
+
+/// A reader of one topic.
+pub struct KafkaSource {
+    spec: SourceSpec,
+    consumer: Consumer,
+    decoder: SliceDecoder,
+    partitions: Vec<Partition>,
+}
+
+/// Turns records into the rows of a slice.
+pub struct SliceDecoder {
+    topic: String,
+    decoder: Decoder,
+}
+
+#[derive(Default)]
+struct Partition {
+    queue: Option<PartitionQueue>,
+    pending: Option<Pending>,
+    end: Option<i64>,
+}
+
+/// Messages that were taken from the queue and not yet decoded.
+struct Pending {
+    messages: MessageBatch,
+    next: usize,
+}
+
+impl KafkaSource {
+    /// Connects, and finds the topic's partitions.
+    ///
+    /// # Errors
+    /// [`ConnectorError::MissingTopic`]; [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn open(cluster: &Cluster, spec: SourceSpec) -> Result<Self, ConnectorError> {
+        let count = partition_count(cluster, &spec)?;
+        let consumer = Consumer::open(&cluster.reader_settings(count))?;
+        let decoder = SliceDecoder::new(&spec)?;
+        let partitions = (0..count).map(|_| Partition::default()).collect();
+        Ok(Self { spec, consumer, decoder, partitions })
+    }
+
+    /// Number of partitions of the topic.
+    pub fn partition_count(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// First offset and end offset (after the last committed record) of each partition.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn bounds(&self) -> Result<Vec<(i64, i64)>, ConnectorError> {
+        (0..self.partitions.len())
+            .map(|partition| {
+                let number = partition_number(partition);
+                Ok(self.consumer.watermarks(&self.spec.topic, number, ANSWER_TIMEOUT)?)
+            })
+            .collect()
+    }
+
+    /// Starts fetching at `positions`, one a partition. `ready` is called when something arrives.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`].
+    pub fn start(
+        &mut self,
+        positions: &[i64],
+        ready: &ReadyCallback,
+    ) -> Result<(), ConnectorError> {
+        let starts: Vec<_> = positions
+            .iter()
+            .enumerate()
+            .map(|(partition, offset)| PartitionStart {
+                topic: self.spec.topic.clone(),
+                partition: partition_number(partition),
+                start: Start::At(*offset),
+            })
+            .collect();
+        for (mut queue, partition) in
+            self.consumer.assign(&starts)?.into_iter().zip(&mut self.partitions)
+        {
+            queue.on_ready(Arc::clone(ready));
+            partition.queue = Some(queue);
+        }
+        Ok(())
+    }
+
+    /// Takes what has arrived from a partition, without waiting: at most `max_records`, and only
+    /// offsets below `limit`.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable; nothing is lost.
+    pub fn poll(
+        &mut self,
+        partition: usize,
+        limit: i64,
+        max_records: usize,
+    ) -> Result<Poll, ConnectorError> {
+        let at = &mut self.partitions[partition];
+        if at.pending.is_none() {
+            let Some(queue) = &at.queue else { return Ok(Poll::Nothing) };
+            let polled = queue.poll(max_records, Duration::ZERO);
+            at.end = polled.end_reached.or(if polled.messages.is_empty() { at.end } else { None });
+            if let Some(error) = polled.error {
+                return Err(error.into());
+            }
+            if polled.messages.is_empty() {
+                return Ok(at.end.take().map_or(Poll::Nothing, Poll::End));
+            }
+            at.pending = Some(Pending { messages: polled.messages, next: 0 });
+        }
+        let Some(mut pending) = at.pending.take() else { return Ok(Poll::Nothing) };
+        let from = pending.next;
+        let room = pending.messages.len().min(from + max_records);
+        while pending.next < room && offset_at(&pending.messages, pending.next) < limit {
+            pending.next += 1;
+        }
+        let to = pending.next;
+        let fetched = (from < to).then(|| self.decode(partition, &pending.messages, from, to));
+        if to < pending.messages.len() {
+            self.partitions[partition].pending = Some(pending);
+        }
+        fetched.transpose().map(|fetched| fetched.map_or(Poll::Limit, Poll::Slice))
+    }
+
+    /// Reports what the client has to say, and forgets it.
+    pub fn log_events(&self) {
+        for event in self.consumer.events(Duration::ZERO) {
+            tracing::debug!(topic = self.spec.topic, failure = %event.failure, "reader");
+        }
+    }
+
+    fn decode(
+        &mut self,
+        partition: usize,
+        messages: &MessageBatch,
+        from: usize,
+        to: usize,
+    ) -> Result<Fetched, ConnectorError> {
+        let taken = || messages.iter().skip(from).take(to - from);
+        let rows = self.decoder.decode(taken)?;
+        let carried = self.spec.is_carrying.then(|| {
+            let mut carried = OwnedMessages::new();
+            taken().for_each(|message| carried.push(message));
+            carried
+        });
+        Ok(Fetched {
+            partition: partition_number(partition),
+            from: offset_at(messages, from),
+            to: offset_at(messages, to - 1) + 1,
+            records: (to - from) as u64,
+            newest_timestamp_ms: taken().filter_map(|message| message.timestamp_ms).max(),
+            rows,
+            carried,
+        })
+    }
+}
+
+impl SliceDecoder {
+    /// A decoder for a source's records.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Codec`] if a column cannot be read: a planner's bug.
+    pub fn new(spec: &SourceSpec) -> Result<Self, ConnectorError> {
+        let topic = spec.topic.clone();
+        match Decoder::new(with_origin(&spec.decode)) {
+            Ok(decoder) => Ok(Self { topic, decoder }),
+            Err(error) => Err(ConnectorError::Codec { topic, detail: error.to_string() }),
+        }
+    }
+
+    /// Decodes records of one partition, in offset order. `messages` is asked again for the bytes
+    /// of records that cannot be read.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Codec`]: our bug.
+    pub fn decode<'a, I>(&mut self, messages: impl Fn() -> I) -> Result<SliceRows, ConnectorError>
+    where
+        I: Iterator<Item = Message<'a>>,
+    {
+        let mut rejected: Vec<Rejected> = Vec::new();
+        let decoded = self.decoder.decode(messages(), &mut rejected);
+        let codec = |detail: String| ConnectorError::Codec { topic: self.topic.clone(), detail };
+        let decoded = decoded.map_err(|error| codec(error.to_string()))?;
+        let kinds = decoded.deleted.as_ref().map(kinds);
+        let (rows, origin) =
+            split_origin(&decoded.rows).map_err(|error| codec(error.to_string()))?;
+        Ok(SliceRows {
+            batch: Batch { rows, kinds, origin: Some(origin), advances: Vec::new() },
+            rejected: kept(&rejected, messages),
+            nulls_skipped: decoded.nulls_skipped as u64,
+        })
+    }
+}
+
+/// The bytes of the rejected records; they are few, so they are looked for again.
+fn kept<'a, I>(rejected: &[Rejected], messages: impl Fn() -> I) -> Vec<RejectedRecord>
+where
+    I: Iterator<Item = Message<'a>>,
+{
+    if rejected.is_empty() {
+        return Vec::new();
+    }
+    let mut reasons = rejected.iter().peekable();
+    messages()
+        .filter_map(|message| {
+            let reason = reasons.next_if(|reason| reason.offset == message.offset)?;
+            Some(RejectedRecord {
+                partition: message.partition,
+                offset: message.offset,
+                key: message.key.map(<[u8]>::to_vec),
+                value: message.payload.map(<[u8]>::to_vec),
+                detail: reason.reason.to_string(),
+            })
+        })
+        .collect()
+}
+
+fn kinds(deleted: &BooleanArray) -> Int8Array {
+    let code = |is_deleted: bool| if is_deleted { RowKind::Delete } else { RowKind::Insert }.code();
+    deleted.values().iter().map(code).collect::<Vec<i8>>().into()
+}
+
+/// The decoder's columns, and after them each row's partition and offset.
+fn with_origin(decode: &DecodeSpec) -> DecodeSpec {
+    let mut decode = decode.clone();
+    let column = |name: &str, data_type: DataType, source: ColumnSource| ColumnSpec {
+        name: name.to_owned(),
+        data_type,
+        source,
+    };
+    decode.columns.push(column("_partition", DataType::Int32, ColumnSource::Partition));
+    decode.columns.push(column("_offset", DataType::Int64, ColumnSource::Offset));
+    decode
+}
+
+fn split_origin(rows: &RecordBatch) -> Result<(RecordBatch, Origin), arrow::error::ArrowError> {
+    let count = rows.num_columns() - 2;
+    let columns: Vec<usize> = (0..count).collect();
+    let origin: [&ArrayRef; 2] = [rows.column(count), rows.column(count + 1)];
+    let origin = Origin {
+        partition: origin[0].as_primitive::<Int32Type>().clone(),
+        offset: origin[1].as_primitive::<Int64Type>().clone(),
+    };
+    Ok((rows.project(&columns)?, origin))
+}
+
+fn offset_at(messages: &MessageBatch, index: usize) -> i64 {
+    messages.get(index).map_or(i64::MAX, |message| message.offset)
+}
+
+fn partition_number(index: usize) -> i32 {
+    i32::try_from(index).unwrap_or(i32::MAX)
+}
+
+fn partition_count(cluster: &Cluster, spec: &SourceSpec) -> Result<usize, ConnectorError> {
+    let consumer = Consumer::open(&cluster.query_settings())?;
+    let metadata = consumer.metadata(Some(&spec.topic), ANSWER_TIMEOUT)?;
+    let missing = || ConnectorError::MissingTopic {
+        topic: spec.topic.clone(),
+        source_name: spec.source.clone(),
+        cluster: cluster.to_string(),
+    };
+    let topic = metadata.topics.iter().find(|topic| topic.exists()).ok_or_else(missing)?;
+    Ok(topic.partitions.len())
+}

@@ -1,0 +1,632 @@
+//! The fold's thread: chooses what is folded next, journals it, and cuts epochs.
+//!
+//! **Invariant:** an item is journalled in the epoch whose transaction carries its outputs, and in
+//! the order in which it was folded. All choices that depend on time or arrival are made here and
+//! become items; the fold itself sees only items.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use arrow_kafka::PartitionOffset;
+use connectors::{Fetched, SourceSpec};
+use planner::dataflow::{Source, SourceRole};
+use stream::{
+    Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
+};
+
+use crate::error::RuntimeError;
+use crate::fold::{Counters, Fold, Step};
+use crate::history::History;
+use crate::inbox::{Inbox, Piece, Shared};
+use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
+use crate::outbox::{Cut, ToEncode};
+use crate::run::{RunOptions, RunPlan, RunReport};
+use crate::status::{Phase, StatusBoard};
+
+mod replay;
+
+/// An epoch is cut when this many bytes wait for its commit.
+const EPOCH_BYTES: u64 = 64 << 20;
+
+/// An epoch is cut when it has this many items.
+const EPOCH_ITEMS: usize = 10_000;
+
+/// An owner renews its lease this many times while it lasts.
+const RENEWALS_PER_LEASE: u32 = 3;
+
+/// The lease lasts at least this many commit intervals.
+const LEASE_COMMIT_INTERVALS: u32 = 3;
+
+/// How long the fold waits at most before it looks at its timers.
+const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// How often the status board is written at most.
+const BOARD_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Who writes the journal, and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) journal_id: String,
+    pub(crate) generation: Generation,
+    /// The epoch that is open.
+    pub(crate) epoch: Epoch,
+    pub(crate) instance: InstanceName,
+    pub(crate) lease: Duration,
+    /// Whether the generation begins with this run.
+    is_new: bool,
+}
+
+impl Identity {
+    pub(crate) fn new(
+        instance: InstanceName,
+        history: &History,
+        lease: Duration,
+        commit_interval: Duration,
+    ) -> Result<Self, RuntimeError> {
+        let is_new = history.entries.is_empty();
+        let journal_id = match &history.journal_id {
+            Some(id) => id.clone(),
+            None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
+        };
+        let generation = Generation(history.generation.0 + u64::from(is_new));
+        let lease = lease.max(commit_interval * LEASE_COMMIT_INTERVALS);
+        Ok(Self { journal_id, generation, epoch: history.epoch.next(), instance, lease, is_new })
+    }
+}
+
+/// What the driver knows of a reader.
+#[derive(Debug)]
+pub(crate) struct ReaderView {
+    pub(crate) name: ReaderName,
+    pub(crate) topic: String,
+    is_versioned: bool,
+    idle_timeout: Duration,
+    /// How carried records are decoded, if the journal carries them.
+    carried: Option<SourceSpec>,
+    pub(crate) partitions: Vec<PartitionView>,
+}
+
+/// What the driver knows of a partition.
+#[derive(Debug)]
+pub(crate) struct PartitionView {
+    /// Next offset to fold.
+    pub(crate) position: i64,
+    /// First offset that was there at the start.
+    first_at_start: i64,
+    /// End offset that was there at the start.
+    pub(crate) end_at_start: i64,
+    /// Whether the journal knows the partition.
+    pub(crate) is_known: bool,
+    is_idle: bool,
+    is_at_end: bool,
+    newest_timestamp_ms: Option<i64>,
+    quiet_since: Duration,
+}
+
+impl ReaderView {
+    pub(crate) fn new(source: &Source, carried: Option<SourceSpec>, bounds: &[(i64, i64)]) -> Self {
+        let partition = |(first, end): &(i64, i64)| PartitionView {
+            position: *first,
+            first_at_start: *first,
+            end_at_start: *end,
+            is_known: false,
+            is_idle: false,
+            is_at_end: false,
+            newest_timestamp_ms: None,
+            quiet_since: Duration::ZERO,
+        };
+        let idle_ms = u64::try_from(source.event_time.idle_timeout_ms).unwrap_or_default();
+        Self {
+            name: source.reader.clone(),
+            topic: source.topic.clone(),
+            is_versioned: matches!(source.role, SourceRole::Versioned { .. }),
+            idle_timeout: Duration::from_millis(idle_ms),
+            carried,
+            partitions: bounds.iter().map(partition).collect(),
+        }
+    }
+}
+
+impl PartitionView {
+    /// Whether everything that was there at the start has been folded.
+    fn is_caught_up(&self) -> bool {
+        self.position >= self.end_at_start
+    }
+}
+
+/// The fold's thread.
+pub(crate) struct Driver {
+    fold: Fold,
+    inbox: Arc<Inbox>,
+    readers: Vec<ReaderView>,
+    identity: Identity,
+    options: RunOptions,
+    plan: (Fingerprint, String),
+    clock: Arc<dyn Clock>,
+    board: Arc<StatusBoard>,
+    to_encode: SyncSender<ToEncode>,
+    kept_bytes: Arc<AtomicU64>,
+    items: Vec<JournalItem>,
+    has_rows: bool,
+    carried_bytes: usize,
+    started: (ProcessingTime, Duration),
+    last_cut: Duration,
+    /// When rows were last cut: the first rows after a pause, or of a run, do not wait.
+    last_rows_cut: Option<Duration>,
+    last_board: Duration,
+    first_epoch: Epoch,
+    committed: Epoch,
+    base: Counters,
+    replayed_records: u64,
+}
+
+/// What the inbox gave.
+enum Chosen {
+    /// A piece of this reader's partition.
+    Piece(usize, usize, Piece),
+    /// Ends, commits, a failure or a stop.
+    News,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        plan: &RunPlan,
+        fold: Fold,
+        inbox: Arc<Inbox>,
+        readers: Vec<ReaderView>,
+        identity: Identity,
+        (to_encode, kept_bytes): (SyncSender<ToEncode>, Arc<AtomicU64>),
+    ) -> Self {
+        let committed = Epoch(identity.epoch.0 - 1);
+        Self {
+            fold,
+            inbox,
+            readers,
+            first_epoch: committed,
+            committed,
+            identity,
+            options: plan.options.clone(),
+            plan: (plan.fingerprint.clone(), plan.project_text.clone()),
+            started: (plan.clock.now(), plan.clock.monotonic()),
+            last_cut: Duration::ZERO,
+            last_rows_cut: None,
+            last_board: Duration::ZERO,
+            clock: Arc::clone(&plan.clock),
+            board: Arc::clone(&plan.board),
+            to_encode,
+            kept_bytes,
+            items: Vec::new(),
+            has_rows: false,
+            carried_bytes: 0,
+            base: Counters::default(),
+            replayed_records: 0,
+        }
+    }
+
+    /// Runs to the end: replay, live, last commit.
+    pub(crate) fn run(mut self, history: History) -> Result<RunReport, RuntimeError> {
+        self.open_generation()?;
+        self.cut()?;
+        if !history.entries.is_empty() {
+            self.board.update(|status| status.phase = Phase::Replaying);
+            self.replay(history)?;
+        }
+        self.base = self.fold.counters().clone();
+        self.board.update(|status| status.phase = Phase::Running);
+        self.start_partitions()?;
+        let is_stopped = self.live()?;
+        self.board.update(|status| status.phase = Phase::Finishing);
+        if !is_stopped && self.options.closes_windows {
+            self.fold_item(Item::EndOfInput)?;
+        }
+        self.push(Item::Owner(None));
+        self.cut()?;
+        self.wait_committed()?;
+        self.show(true);
+        self.board.update(|status| status.phase = Phase::Ended);
+        Ok(RunReport {
+            counters: self.fold.counters().since(&self.base),
+            epochs: self.committed.0 - self.first_epoch.0,
+            replayed_records: self.replayed_records,
+            notes: Vec::new(),
+            is_stopped,
+        })
+    }
+
+    /// The first entry's items: who owns the project, and what a new generation begins with.
+    fn open_generation(&mut self) -> Result<(), RuntimeError> {
+        if self.identity.is_new {
+            self.push(Item::Generation(self.identity.generation));
+            let (fingerprint, project) = self.plan.clone();
+            self.push(Item::Plan { fingerprint, project });
+        }
+        self.push(Item::Owner(Some(self.identity.instance.clone())));
+        if self.identity.is_new {
+            self.start_new_partitions()?;
+        }
+        Ok(())
+    }
+
+    /// After the replay: partitions that are new, active again, or have nothing to say.
+    fn start_partitions(&mut self) -> Result<(), RuntimeError> {
+        self.start_new_partitions()?;
+        self.tick()?;
+        let quiet_since = self.clock.monotonic();
+        for reader in 0..self.readers.len() {
+            for partition in 0..self.readers[reader].partitions.len() {
+                let name = self.readers[reader].name.clone();
+                let number = partition_number(partition);
+                let at = &mut self.readers[reader].partitions[partition];
+                at.quiet_since = quiet_since;
+                at.is_idle = self.fold.is_idle(&name, number);
+                let has_records = !at.is_caught_up();
+                let was_idle = at.is_idle;
+                if was_idle && has_records {
+                    at.is_idle = false;
+                    self.fold_item(Item::Active { reader: name, partition: number })?;
+                } else if self.options.is_once
+                    && !was_idle
+                    && !has_records
+                    && !self.readers[reader].is_versioned
+                    && !self.fold.partition_watermark(&name, number).is_some()
+                {
+                    self.set_idle(reader, partition)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start_new_partitions(&mut self) -> Result<(), RuntimeError> {
+        for reader in 0..self.readers.len() {
+            for partition in 0..self.readers[reader].partitions.len() {
+                let name = self.readers[reader].name.clone();
+                let at = &mut self.readers[reader].partitions[partition];
+                if !at.is_known {
+                    at.is_known = true;
+                    let partition = partition_number(partition);
+                    let offset = at.first_at_start;
+                    self.fold_item(Item::Start { reader: name, partition, offset })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds what comes until the end (`--once`) or a stop. Whether it was a stop.
+    fn live(&mut self) -> Result<bool, RuntimeError> {
+        loop {
+            self.check_failure()?;
+            self.look_at_ends()?;
+            if self.inbox.lock().is_stopping {
+                return Ok(true);
+            }
+            if self.options.is_once && self.is_all_caught_up() {
+                return Ok(false);
+            }
+            let now = self.clock.monotonic();
+            if !self.options.is_once {
+                self.note_idle(now)?;
+            }
+            self.cut_if_due(now)?;
+            self.show(false);
+            let wait = self.next_timer(now);
+            match self.choose(wait) {
+                Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
+                    self.tick()?;
+                    self.fold_fetched(reader, partition, fetched)?;
+                }
+                Some(Chosen::Piece(_, _, Piece::Reached(_)) | Chosen::News) | None => {}
+            }
+        }
+    }
+
+    /// Takes the next piece: versions first, then the partition whose event time is least.
+    fn choose(&self, wait: Duration) -> Option<Chosen> {
+        let is_blocked = self.is_epoch_full() && self.is_commit_under_way();
+        let mut order: Vec<(bool, i64, usize, usize)> = Vec::new();
+        for (reader, view) in self.readers.iter().enumerate() {
+            for partition in 0..view.partitions.len() {
+                let number = partition_number(partition);
+                let watermark = self.fold.partition_watermark(&view.name, number);
+                order.push((!view.is_versioned, watermark.0, reader, partition));
+            }
+        }
+        order.sort_unstable();
+        let are_versions_read = self
+            .readers
+            .iter()
+            .filter(|view| view.is_versioned)
+            .all(|view| view.partitions.iter().all(PartitionView::is_caught_up));
+        let inbox = Arc::clone(&self.inbox);
+        self.inbox.wait(wait, |shared: &mut Shared| {
+            if shared.has_news {
+                shared.has_news = false;
+                return Some(Chosen::News);
+            }
+            if is_blocked {
+                return None;
+            }
+            for (is_stream, _, reader, partition) in &order {
+                if *is_stream && !are_versions_read {
+                    return None;
+                }
+                let found = shared.readers[*reader][*partition].pieces.pop_front();
+                if let Some(piece) = found {
+                    inbox.room_was_made(shared, *reader);
+                    return Some(Chosen::Piece(*reader, *partition, piece));
+                }
+            }
+            None
+        })
+    }
+
+    /// Opens a step: the clock's item, if time has passed.
+    fn tick(&mut self) -> Result<(), RuntimeError> {
+        let now = self.clock.now();
+        if now > self.fold.dataflow().clock.get() {
+            self.fold_item(Item::Clock(now))?;
+        }
+        Ok(())
+    }
+
+    fn fold_fetched(
+        &mut self,
+        reader: usize,
+        partition: usize,
+        fetched: Fetched,
+    ) -> Result<(), RuntimeError> {
+        let item = Item::Slice {
+            reader: self.readers[reader].name.clone(),
+            partition: fetched.partition,
+            from: fetched.from,
+            to: fetched.to,
+            records: fetched.records,
+        };
+        let step = self.fold.step(&item, Some(fetched.rows))?;
+        self.carried_bytes += fetched.carried.as_ref().map_or(0, arrow_kafka::OwnedMessages::bytes);
+        self.items.push(JournalItem { item, carried: fetched.carried });
+        self.has_rows = true;
+        let at = &mut self.readers[reader].partitions[partition];
+        at.position = fetched.to;
+        at.is_idle = false;
+        at.is_at_end = false;
+        at.newest_timestamp_ms = at.newest_timestamp_ms.max(fetched.newest_timestamp_ms);
+        at.quiet_since = self.clock.monotonic();
+        self.send(step)
+    }
+
+    /// Folds and journals an item without rows.
+    fn fold_item(&mut self, item: Item) -> Result<(), RuntimeError> {
+        let step = self.fold.step(&item, None)?;
+        self.has_rows |= !step.outputs.is_empty();
+        self.push(item);
+        self.send(step)
+    }
+
+    fn push(&mut self, item: Item) {
+        self.items.push(JournalItem::of(item));
+    }
+
+    fn send(&mut self, step: Step) -> Result<(), RuntimeError> {
+        let epoch = self.identity.epoch;
+        let rows = step.outputs.into_iter().map(ToEncode::Rows);
+        let letters =
+            step.dead_letters.into_iter().map(|letters| ToEncode::Letters(letters, epoch));
+        for message in rows.chain(letters) {
+            self.send_message(message)?;
+        }
+        Ok(())
+    }
+
+    fn send_message(&mut self, message: ToEncode) -> Result<(), RuntimeError> {
+        if self.to_encode.send(message).is_err() {
+            // The encoder ends before its channel only if it, or the committer, has failed.
+            self.check_failure()?;
+            return Err(RuntimeError::Panicked { thread: "encode" });
+        }
+        Ok(())
+    }
+
+    fn check_failure(&self) -> Result<(), RuntimeError> {
+        self.inbox.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// Takes over what the readers said of ends.
+    fn look_at_ends(&mut self) -> Result<(), RuntimeError> {
+        let mut reached = Vec::new();
+        {
+            let shared = self.inbox.lock();
+            self.committed = shared.committed.unwrap_or(self.committed).max(self.committed);
+            for (reader, view) in self.readers.iter_mut().enumerate() {
+                for (partition, at) in view.partitions.iter_mut().enumerate() {
+                    let inbox = &shared.readers[reader][partition];
+                    let Some(end) = inbox.end.filter(|_| inbox.pieces.is_empty()) else { continue };
+                    at.position = at.position.max(end);
+                    if !at.is_at_end {
+                        at.is_at_end = true;
+                        reached.push((reader, partition));
+                    }
+                }
+            }
+        }
+        if self.options.is_once {
+            for (reader, partition) in reached {
+                self.note_old_end(reader, partition)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `--once` waits for no timeout: a partition at its end is idle if its newest record is old.
+    fn note_old_end(&mut self, reader: usize, partition: usize) -> Result<(), RuntimeError> {
+        let view = &self.readers[reader];
+        let at = &view.partitions[partition];
+        let idle_ms = i64::try_from(view.idle_timeout.as_millis()).unwrap_or(i64::MAX);
+        let is_old = at
+            .newest_timestamp_ms
+            .is_some_and(|newest| newest < self.started.0.0.saturating_sub(idle_ms));
+        if is_old && !view.is_versioned && !at.is_idle && at.is_caught_up() {
+            self.set_idle(reader, partition)?;
+        }
+        Ok(())
+    }
+
+    fn note_idle(&mut self, now: Duration) -> Result<(), RuntimeError> {
+        for reader in 0..self.readers.len() {
+            if self.readers[reader].is_versioned {
+                continue;
+            }
+            for partition in 0..self.readers[reader].partitions.len() {
+                let view = &self.readers[reader];
+                let at = &view.partitions[partition];
+                let is_quiet = now.saturating_sub(at.quiet_since) >= view.idle_timeout;
+                if is_quiet && at.is_at_end && !at.is_idle {
+                    self.set_idle(reader, partition)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_idle(&mut self, reader: usize, partition: usize) -> Result<(), RuntimeError> {
+        self.readers[reader].partitions[partition].is_idle = true;
+        let item = Item::Idle {
+            reader: self.readers[reader].name.clone(),
+            partition: partition_number(partition),
+        };
+        self.fold_item(item)
+    }
+
+    fn is_all_caught_up(&self) -> bool {
+        self.readers.iter().all(|view| view.partitions.iter().all(PartitionView::is_caught_up))
+    }
+
+    fn is_epoch_full(&self) -> bool {
+        self.items.len() >= EPOCH_ITEMS
+            || self.kept_bytes.load(Ordering::Relaxed) + self.carried_bytes as u64 >= EPOCH_BYTES
+    }
+
+    fn is_commit_under_way(&self) -> bool {
+        self.committed.next() < self.identity.epoch
+    }
+
+    fn cut_if_due(&mut self, now: Duration) -> Result<(), RuntimeError> {
+        if self.is_commit_under_way() {
+            return Ok(());
+        }
+        let since = now.saturating_sub(self.last_cut);
+        if since >= self.identity.lease / RENEWALS_PER_LEASE {
+            self.push(Item::Owner(Some(self.identity.instance.clone())));
+            return self.cut();
+        }
+        let is_due = self.has_rows && self.until_rows_are_due(now).is_zero();
+        if is_due || self.is_epoch_full() { self.cut() } else { Ok(()) }
+    }
+
+    /// When something must be looked at again though nothing arrives.
+    fn next_timer(&self, now: Duration) -> Duration {
+        if self.is_commit_under_way() {
+            return WAIT_MAX;
+        }
+        let renewal = self.last_cut + self.identity.lease / RENEWALS_PER_LEASE;
+        let wait = renewal.saturating_sub(now).min(WAIT_MAX);
+        if self.has_rows { wait.min(self.until_rows_are_due(now)) } else { wait }
+    }
+
+    fn until_rows_are_due(&self, now: Duration) -> Duration {
+        self.last_rows_cut.map_or(Duration::ZERO, |last| {
+            (last + self.options.commit_interval).saturating_sub(now)
+        })
+    }
+
+    /// Ends the epoch: its entry goes to the encoder behind its outputs.
+    fn cut(&mut self) -> Result<(), RuntimeError> {
+        let header = Header {
+            journal_id: self.identity.journal_id.clone(),
+            generation: self.identity.generation,
+            epoch: self.identity.epoch,
+            instance: self.identity.instance.clone(),
+            lease_ms: u64::try_from(self.identity.lease.as_millis()).unwrap_or(u64::MAX),
+            fold_version: FOLD_VERSION,
+        };
+        let entry = Entry { header, items: std::mem::take(&mut self.items) };
+        let cut = Cut { entry, offsets: self.offsets() };
+        self.send_message(ToEncode::Cut(cut))?;
+        self.identity.epoch = self.identity.epoch.next();
+        self.last_cut = self.clock.monotonic();
+        if std::mem::take(&mut self.has_rows) {
+            self.last_rows_cut = Some(self.last_cut);
+        }
+        self.carried_bytes = 0;
+        Ok(())
+    }
+
+    /// The positions for tools: of two readers of one topic the lower one.
+    fn offsets(&self) -> Vec<PartitionOffset> {
+        let mut offsets: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        for view in &self.readers {
+            for (partition, at) in view.partitions.iter().enumerate() {
+                let offset = offsets
+                    .entry((&view.topic, partition_number(partition)))
+                    .or_insert(at.position);
+                *offset = at.position.min(*offset);
+            }
+        }
+        offsets
+            .into_iter()
+            .map(|((topic, partition), offset)| PartitionOffset {
+                topic: topic.to_owned(),
+                partition,
+                offset,
+            })
+            .collect()
+    }
+
+    fn wait_committed(&mut self) -> Result<(), RuntimeError> {
+        while self.is_commit_under_way() {
+            self.check_failure()?;
+            let committed = self.committed;
+            self.inbox.wait(WAIT_MAX, |shared| {
+                shared.has_news = false;
+                (shared.committed > Some(committed)).then_some(())
+            });
+            self.look_at_ends()?;
+        }
+        self.check_failure()
+    }
+
+    /// Writes the status board.
+    fn show(&mut self, is_last: bool) {
+        let now = self.clock.monotonic();
+        if !is_last && now.saturating_sub(self.last_board) < BOARD_INTERVAL {
+            return;
+        }
+        self.last_board = now;
+        let counters = self.fold.counters().since(&self.base);
+        let has_output = counters.models.values().any(|model| model.rows_out > 0);
+        let is_visible = has_output && self.committed > self.first_epoch.next();
+        let watermarks = self
+            .readers
+            .iter()
+            .filter_map(|view| Some((view.name.to_string(), self.fold.watermark(&view.name)?)))
+            .collect();
+        self.board.update(|status| {
+            status.epoch = self.committed;
+            status.counters = counters;
+            status.watermarks = watermarks;
+            status.clock = Some(self.fold.dataflow().clock.get());
+            status.replayed_records = self.replayed_records;
+            if is_visible && status.first_output_after.is_none() {
+                status.first_output_after = Some(now.saturating_sub(self.started.1));
+            }
+        });
+    }
+}
+
+fn partition_number(index: usize) -> i32 {
+    i32::try_from(index).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,107 @@
+//! The journal's entries through the same fold, outputs dropped.
+//!
+//! **Invariant:** the replay folds exactly the records that the journal names: a slice that holds
+//! another number of records stops it.
+
+use connectors::SliceDecoder;
+use stream::{Item, SliceRows};
+
+use super::{Driver, WAIT_MAX};
+use crate::error::RuntimeError;
+use crate::history::History;
+use crate::inbox::Piece;
+use crate::journal::JournalItem;
+
+impl Driver {
+    pub(super) fn replay(&mut self, history: History) -> Result<(), RuntimeError> {
+        let mut decoders = Vec::new();
+        for view in &self.readers {
+            decoders.push(view.carried.as_ref().map(SliceDecoder::new).transpose()?);
+        }
+        for entry in history.entries {
+            for it in entry.items {
+                self.replay_item(it, &mut decoders)?;
+            }
+            self.show(false);
+            let now = self.clock.monotonic();
+            self.look_at_ends()?;
+            self.cut_if_due(now)?;
+        }
+        Ok(())
+    }
+
+    fn replay_item(
+        &mut self,
+        it: JournalItem,
+        decoders: &mut [Option<SliceDecoder>],
+    ) -> Result<(), RuntimeError> {
+        let Item::Slice { reader, partition, to, records, .. } = &it.item else {
+            // Outputs were committed with the entry.
+            self.fold.step(&it.item, None)?;
+            return Ok(());
+        };
+        let unknown = || crate::fold::FoldError::UnknownReader { reader: reader.clone() };
+        let index =
+            self.readers.iter().position(|view| view.name == *reader).ok_or_else(unknown)?;
+        let number = usize::try_from(*partition).unwrap_or(usize::MAX);
+        if number >= self.readers[index].partitions.len() {
+            return Err(unknown().into());
+        }
+        self.replayed_records += records;
+        if let Some(carried) = &it.carried {
+            let rows = match decoders.get_mut(index).and_then(Option::as_mut) {
+                Some(decoder) => decoder.decode(|| carried.iter())?,
+                None => return Err(unknown().into()),
+            };
+            self.fold.step(&it.item, Some(rows))?;
+        } else {
+            self.replay_slice(&it.item, index, number)?;
+        }
+        let at = &mut self.readers[index].partitions[number];
+        at.position = *to;
+        Ok(())
+    }
+
+    /// Folds the pieces of a slice as they come from the topic.
+    fn replay_slice(
+        &mut self,
+        item: &Item,
+        reader: usize,
+        partition: usize,
+    ) -> Result<(), RuntimeError> {
+        let Item::Slice { from, to, records, .. } = item else { return Ok(()) };
+        let mut found = 0;
+        loop {
+            let inbox = std::sync::Arc::clone(&self.inbox);
+            let piece = self.inbox.wait(WAIT_MAX, |shared| {
+                let piece = shared.readers[reader][partition].pieces.pop_front()?;
+                inbox.room_was_made(shared, reader);
+                Some(piece)
+            });
+            match piece {
+                None => {
+                    self.check_failure()?;
+                    let now = self.clock.monotonic();
+                    self.look_at_ends()?;
+                    self.cut_if_due(now)?;
+                }
+                Some(Piece::Rows(fetched)) => {
+                    found += fetched.records;
+                    let rows: SliceRows = fetched.rows;
+                    self.fold.step(item, Some(rows))?;
+                }
+                Some(Piece::Reached(_)) if found == *records => return Ok(()),
+                Some(Piece::Reached(_)) => {
+                    return Err(RuntimeError::InputGone {
+                        topic: self.readers[reader].topic.clone(),
+                        partition: super::partition_number(partition),
+                        from: *from,
+                        to: *to,
+                        expected: *records,
+                        found,
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What ends a run before its time.
+
+use connectors::ConnectorError;
+use stream::{Fingerprint, InstanceName};
+
+use crate::fold::FoldError;
+use crate::journal::JournalError;
+use crate::local::LocalError;
+
+/// What ends a run before its time. Nothing committed is lost by any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Kafka failed, or refused.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    /// The fold stopped.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// Another process owns the project.
+    #[error("`{owner}` owns this project: stop it, or start with `--take-over`")]
+    OwnedByOther {
+        /// The other process.
+        owner: InstanceName,
+    },
+    /// The project was changed since the journal was written.
+    #[error(
+        "the project has changed since its last run (plan {journal} then, {now} now): state cannot be carried over yet; run once more with the old project, or start anew with `--fresh`, which writes all outputs again"
+    )]
+    PlanChanged {
+        /// Fingerprint in the journal.
+        journal: Fingerprint,
+        /// Fingerprint of the project as it is.
+        now: Fingerprint,
+    },
+    /// The journal was written by a fold with other rules.
+    #[error(
+        "the journal was written by fold version {journal}, this engine has {now}: stop the old version gracefully first, or start with `--fresh`"
+    )]
+    FoldVersion {
+        /// The journal's.
+        journal: u32,
+        /// Ours.
+        now: u32,
+    },
+    /// There was a journal, and now there is none.
+    #[error(
+        "the journal `{topic}` is gone, but {evidence}: if that is intended, start with `--fresh`"
+    )]
+    JournalGone {
+        /// The journal's topic.
+        topic: String,
+        /// What says that there was one.
+        evidence: String,
+    },
+    /// The start of the journal is no longer kept.
+    #[error(
+        "the journal `{topic}` begins at offset {offset}: what came before it is gone; start with `--fresh`"
+    )]
+    JournalTrimmed {
+        /// The journal's topic.
+        topic: String,
+        /// Its first offset.
+        offset: i64,
+    },
+    /// The input no longer holds what the journal says was read.
+    #[error(
+        "topic `{topic}` partition {partition}: the journal says that offsets {from} to {to} held {expected} records, now there are {found}; the input was trimmed or the topic created anew: start with `--fresh`"
+    )]
+    InputGone {
+        /// Kafka topic.
+        topic: String,
+        /// Kafka partition.
+        partition: i32,
+        /// First offset of the slice.
+        from: i64,
+        /// End of the slice.
+        to: i64,
+        /// Records in the journal.
+        expected: u64,
+        /// Records found.
+        found: u64,
+    },
+    /// A topic lost partitions.
+    #[error(
+        "topic `{topic}` has {now} partitions, the journal knows {journal}: it was created anew; start with `--fresh`"
+    )]
+    PartitionsGone {
+        /// Kafka topic.
+        topic: String,
+        /// Partitions that the journal knows.
+        journal: usize,
+        /// Partitions now.
+        now: usize,
+    },
+    /// A dataflow asks for what no codec can do: a planner's bug.
+    #[error("`{node}` cannot be run: {detail}")]
+    Unsupported {
+        /// The node.
+        node: String,
+        /// What it asks for.
+        detail: String,
+    },
+    /// A thread of the engine panicked: our bug.
+    #[error("the thread `{thread}` panicked; the last commit stands: please report this")]
+    Panicked {
+        /// Its name.
+        thread: &'static str,
+    },
+    /// The random generator of the system failed.
+    #[error("the system gives no random numbers")]
+    Random,
+}

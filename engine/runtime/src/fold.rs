@@ -1,0 +1,398 @@
+//! The fold: `step(state, item) -> (state, outputs)`.
+//!
+//! **Invariant:** state and outputs are a function of the list of items (and the records that the
+//! slices name) alone: not of batch cuts, threads, wall clock, hash seeds or restarts. The fold
+//! reads no clock and no Kafka; who drives it hands it the decoded rows of each slice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use planner::dataflow::{Dataflow, OnError, Operator as NodeOperator, Source};
+use state::Table;
+use stream::{Batch, Item, ReaderName, SliceRows};
+
+mod counters;
+mod dead_letters;
+mod source;
+
+use crate::operator::{DiscardReason, Discarded, Operator, OperatorError, Output};
+use crate::operators;
+use source::SourceState;
+
+pub use counters::{Counters, ModelCounters, SourceCounters};
+pub use dead_letters::{DeadLetterReason, DeadLetters};
+
+/// The state of a running dataflow.
+pub struct Fold {
+    dataflow: Arc<Dataflow>,
+    /// One a node; `None` for sources and sinks.
+    operators: Vec<Option<Box<dyn Operator>>>,
+    /// For each node the (node, port) pairs that read it.
+    readers: Vec<Vec<(usize, usize)>>,
+    /// For each node the node of the source whose rows arrive at port 0, and at port 1.
+    origins: Vec<[usize; 2]>,
+    sources: BTreeMap<ReaderName, SourceState>,
+    counters: Counters,
+}
+
+/// What one step gives.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Rows for the sinks, in order; rows of one sink are in the order in which they are written.
+    pub outputs: Vec<SinkRows>,
+    /// What goes no further.
+    pub dead_letters: Vec<DeadLetters>,
+}
+
+/// Rows for one sink.
+#[derive(Debug, Clone)]
+pub struct SinkRows {
+    /// Index of the sink's node.
+    pub node: usize,
+    /// Columns of the sink's input.
+    pub rows: RecordBatch,
+}
+
+/// What stops a fold.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// An operator failed where no row can be blamed.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// Arrow failed where no row can be blamed: our bug.
+    #[error("cannot fold `{reader}`")]
+    Compute {
+        /// The reader.
+        reader: ReaderName,
+        /// What Arrow said.
+        source: arrow::error::ArrowError,
+    },
+    /// A source with `on_error: fail` met a record that cannot be processed.
+    #[error(
+        "source `{source_name}` has `on_error: fail`, and {topic}/{partition}@{offset} cannot be processed: {detail}"
+    )]
+    BadRecord {
+        /// The source.
+        source_name: String,
+        /// Kafka topic.
+        topic: String,
+        /// Kafka partition.
+        partition: i32,
+        /// Kafka offset.
+        offset: i64,
+        /// Why.
+        detail: String,
+    },
+    /// An item names a reader that the plan does not have.
+    #[error("the plan has no reader `{reader}`")]
+    UnknownReader {
+        /// The reader.
+        reader: ReaderName,
+    },
+    /// A slice came without its rows.
+    #[error("no rows were given for the slice of `{reader}`")]
+    MissingRows {
+        /// The reader.
+        reader: ReaderName,
+    },
+}
+
+impl Fold {
+    /// A fold with empty state.
+    ///
+    /// # Errors
+    /// [`FoldError::Operator`] if the dataflow asks for what no operator can do: a planner's bug.
+    pub fn new(dataflow: Arc<Dataflow>) -> Result<Self, FoldError> {
+        let mut operators = Vec::with_capacity(dataflow.nodes.len());
+        for (index, node) in dataflow.nodes.iter().enumerate() {
+            operators.push(match &node.operator {
+                NodeOperator::Source(_) | NodeOperator::Sink(_) => None,
+                NodeOperator::Filter(_)
+                | NodeOperator::Project(_)
+                | NodeOperator::TemporalJoin(_)
+                | NodeOperator::WindowAggregate(_) => {
+                    let inputs: Vec<_> = (0..node.inputs.len())
+                        .map(|port| dataflow.input_schema(index, port))
+                        .collect();
+                    Some(operators::build(node, &inputs)?)
+                }
+            });
+        }
+        let sources = dataflow
+            .sources()
+            .map(|(node, source)| (source.reader.clone(), SourceState::new(node, source)))
+            .collect();
+        Ok(Self {
+            readers: dataflow.readers(),
+            origins: origins(&dataflow),
+            counters: Counters::of(&dataflow),
+            operators,
+            sources,
+            dataflow,
+        })
+    }
+
+    /// The dataflow that is folded.
+    pub fn dataflow(&self) -> &Arc<Dataflow> {
+        &self.dataflow
+    }
+
+    /// What was counted since the state was empty.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The watermark of a reader.
+    pub fn watermark(&self, reader: &ReaderName) -> Option<stream::Watermark> {
+        self.sources.get(reader).map(SourceState::watermark)
+    }
+
+    /// The watermark of one partition of a reader.
+    pub fn partition_watermark(&self, reader: &ReaderName, partition: i32) -> stream::Watermark {
+        self.sources
+            .get(reader)
+            .map_or(stream::Watermark::NONE, |source| source.partition_watermark(partition))
+    }
+
+    /// Whether a partition is left out of its reader's watermark.
+    pub fn is_idle(&self, reader: &ReaderName, partition: i32) -> bool {
+        self.sources.get(reader).is_some_and(|source| source.is_idle(partition))
+    }
+
+    /// Folds one item. A slice comes with its `rows`, no other item does.
+    ///
+    /// # Errors
+    /// [`FoldError`]: the fold must not be used after one.
+    pub fn step(&mut self, item: &Item, rows: Option<SliceRows>) -> Result<Step, FoldError> {
+        let mut step = Step::default();
+        match item {
+            Item::Start { reader, partition, .. } => self.source(reader)?.add_partition(*partition),
+            Item::Partitions { reader, count } => {
+                (0..*count).try_for_each(|partition| {
+                    self.source(reader).map(|source| source.add_partition(partition))
+                })?;
+            }
+            Item::Slice { reader, partition, .. } => {
+                let Some(rows) = rows else {
+                    return Err(FoldError::MissingRows { reader: reader.clone() });
+                };
+                self.fold_slice(reader, *partition, rows, &mut step)?;
+            }
+            Item::Clock(now) => {
+                if *now > self.dataflow.clock.get() {
+                    self.dataflow.clock.set(*now);
+                }
+            }
+            Item::Idle { reader, partition } => {
+                let advance = self.source(reader)?.set_idle(*partition, true);
+                self.fold_advance(reader, advance, &mut step)?;
+            }
+            Item::Active { reader, partition } => {
+                self.source(reader)?.set_idle(*partition, false);
+            }
+            Item::Advance { reader, watermark } => {
+                let advance = self.source(reader)?.raise(*watermark);
+                self.fold_advance(reader, advance, &mut step)?;
+            }
+            Item::EndOfInput => self.end_of_input(&mut step)?,
+            Item::Skip { .. } | Item::Plan { .. } | Item::Generation(_) | Item::Owner(_) => {}
+        }
+        Ok(step)
+    }
+
+    /// A copy of the state: one entry an operator, and `sources` and `counters`.
+    pub fn snapshot(&self) -> Vec<(String, Vec<Table>)> {
+        let mut tables =
+            vec![("".to_owned(), vec![source::table(&self.sources), self.counters.table()])];
+        for (node, operator) in self.dataflow.nodes.iter().zip(&self.operators) {
+            if let Some(operator) = operator {
+                tables.push((node.id.0.clone(), operator.snapshot()));
+            }
+        }
+        tables
+    }
+
+    /// Replaces the state by a snapshot of a fold of the same dataflow.
+    ///
+    /// # Errors
+    /// [`OperatorError::State`] if the snapshot is of another dataflow.
+    pub fn restore(&mut self, snapshot: Vec<(String, Vec<Table>)>) -> Result<(), FoldError> {
+        let mut snapshot: BTreeMap<String, Vec<Table>> = snapshot.into_iter().collect();
+        for table in snapshot.remove("").unwrap_or_default() {
+            match table.name.as_str() {
+                source::TABLE => source::restore(&mut self.sources, &table)?,
+                _ => self.counters.restore(&table)?,
+            }
+        }
+        for (node, operator) in self.dataflow.nodes.iter().zip(&mut self.operators) {
+            if let Some(operator) = operator {
+                let tables = snapshot.remove(&node.id.0).ok_or_else(|| OperatorError::State {
+                    operator: node.id.0.clone(),
+                    detail: "the snapshot does not have it".to_owned(),
+                })?;
+                operator.restore(tables)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn source(&mut self, reader: &ReaderName) -> Result<&mut SourceState, FoldError> {
+        self.sources
+            .get_mut(reader)
+            .ok_or_else(|| FoldError::UnknownReader { reader: reader.clone() })
+    }
+
+    fn fold_slice(
+        &mut self,
+        reader: &ReaderName,
+        partition: i32,
+        rows: SliceRows,
+        step: &mut Step,
+    ) -> Result<(), FoldError> {
+        let now = self.dataflow.clock.get();
+        let SliceRows { batch, rejected, nulls_skipped, .. } = rows;
+        let source = self.source(reader)?;
+        let node = source.node();
+        let admitted = source
+            .admit(partition, batch, now)
+            .map_err(|error| FoldError::Compute { reader: reader.clone(), source: error })?;
+        let counters = self.counters.source(node);
+        counters.records += admitted.batch.row_count() as u64
+            + rejected.len() as u64
+            + nulls_skipped
+            + admitted.refused.iter().map(|refused| refused.rows.num_rows() as u64).sum::<u64>();
+        counters.nulls_skipped += nulls_skipped;
+        counters.rejected += rejected.len() as u64;
+        for refused in &admitted.refused {
+            match refused.reason {
+                DeadLetterReason::Future => counters.future += refused.rows.num_rows() as u64,
+                _ => counters.null_time += refused.rows.num_rows() as u64,
+            }
+        }
+        let dataflow = Arc::clone(&self.dataflow);
+        let NodeOperator::Source(source) = &dataflow.nodes[node].operator else {
+            unreachable!("a source's state belongs to a source's node");
+        };
+        let mut letters = Vec::new();
+        if !rejected.is_empty() {
+            letters.push(DeadLetters::of_records(source, rejected));
+        }
+        letters.extend(admitted.refused.into_iter().map(|refused| refused.into_letters(source)));
+        for letter in letters {
+            file(source, letter, step)?;
+        }
+        self.flow(node, admitted.batch, step)
+    }
+
+    /// Passes on a watermark that rose without a row.
+    fn fold_advance(
+        &mut self,
+        reader: &ReaderName,
+        advance: Option<stream::Advance>,
+        step: &mut Step,
+    ) -> Result<(), FoldError> {
+        let Some(advance) = advance else { return Ok(()) };
+        let node = self.source(reader)?.node();
+        let rows = RecordBatch::new_empty(Arc::clone(&self.dataflow.nodes[node].schema));
+        self.flow(node, Batch { advances: vec![advance], ..Batch::of(rows) }, step)
+    }
+
+    /// Hands what a node gave to all that read it.
+    fn flow(&mut self, from: usize, batch: Batch, step: &mut Step) -> Result<(), FoldError> {
+        if batch.is_void() {
+            return Ok(());
+        }
+        for at in 0..self.readers[from].len() {
+            let (node, port) = self.readers[from][at];
+            self.counters.arrived(&self.dataflow, from, node, port, batch.row_count());
+            match &mut self.operators[node] {
+                None => {
+                    if batch.row_count() > 0 {
+                        self.counters.wrote(node, batch.row_count());
+                        step.outputs.push(SinkRows { node, rows: batch.rows.clone() });
+                    }
+                }
+                Some(operator) => {
+                    let mut output = Output::default();
+                    operator.push(port, batch.clone(), &mut output)?;
+                    self.flow_output(node, output, step)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flow_output(
+        &mut self,
+        node: usize,
+        output: Output,
+        step: &mut Step,
+    ) -> Result<(), FoldError> {
+        self.counters.discarded(node, &output);
+        for discarded in output.discarded {
+            self.discard(node, discarded, step)?;
+        }
+        output.batches.into_iter().try_for_each(|batch| self.flow(node, batch, step))
+    }
+
+    fn discard(&self, node: usize, discarded: Discarded, step: &mut Step) -> Result<(), FoldError> {
+        let origin = self.origins[node][discarded.port.min(1)];
+        let NodeOperator::Source(source) = &self.dataflow.nodes[origin].operator else {
+            unreachable!("an origin is a source's node");
+        };
+        let is_late = discarded.reason != DiscardReason::Failed;
+        let letters = DeadLetters::of_discarded(source, &self.dataflow.nodes[node].id, discarded);
+        if is_late && source.on_error == OnError::Fail {
+            step.dead_letters.push(letters);
+            return Ok(());
+        }
+        file(source, letters, step)
+    }
+
+    fn end_of_input(&mut self, step: &mut Step) -> Result<(), FoldError> {
+        for node in 0..self.operators.len() {
+            if let Some(operator) = &mut self.operators[node] {
+                let mut output = Output::default();
+                operator.end_of_input(&mut output)?;
+                self.flow_output(node, output, step)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Does with dead letters what their source asks for.
+fn file(source: &Source, letters: DeadLetters, step: &mut Step) -> Result<(), FoldError> {
+    match source.on_error {
+        OnError::Skip => Ok(()),
+        OnError::DeadLetter => {
+            step.dead_letters.push(letters);
+            Ok(())
+        }
+        OnError::Fail => {
+            let (partition, offset, detail) = letters.first();
+            Err(FoldError::BadRecord {
+                source_name: source.source.clone(),
+                topic: source.topic.clone(),
+                partition,
+                offset,
+                detail,
+            })
+        }
+    }
+}
+
+/// For each node the source whose rows arrive at its ports 0 and 1 (along port 0 from there).
+fn origins(dataflow: &Dataflow) -> Vec<[usize; 2]> {
+    let mut origins: Vec<[usize; 2]> = Vec::with_capacity(dataflow.nodes.len());
+    for (index, node) in dataflow.nodes.iter().enumerate() {
+        let origin_of = |port: usize| match node.inputs.get(port).or(node.inputs.first()) {
+            Some(input) => origins[*input][0],
+            None => index,
+        };
+        let both = [origin_of(0), origin_of(1)];
+        origins.push(both);
+    }
+    origins
+}

@@ -1,0 +1,191 @@
+//! Where the readers' threads put what they decoded, and the fold's thread takes it.
+//!
+//! One lock, one place to wait for the fold and one for the readers. **Invariant:** every queue is
+//! bounded: a partition holds at most [`PIECES_PER_PARTITION`] pieces.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use connectors::Fetched;
+use stream::Epoch;
+
+use crate::error::RuntimeError;
+
+/// How many decoded pieces a partition may hold: one that is folded next, one that is being
+/// decoded meanwhile.
+const PIECES_PER_PARTITION: usize = 2;
+
+/// What a reader has to say about a partition.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Decoded records.
+    Rows(Fetched),
+    /// No record lies between the last one and this offset, a slice's end in the journal.
+    Reached(i64),
+}
+
+/// One partition's queue.
+#[derive(Debug, Default)]
+pub(crate) struct PartitionInbox {
+    /// Oldest first.
+    pub(crate) pieces: VecDeque<Piece>,
+    /// Everything committed up to here has been put into `pieces`; `None` while more is coming.
+    pub(crate) end: Option<i64>,
+}
+
+/// What the threads share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// By reader, then by partition.
+    pub(crate) readers: Vec<Vec<PartitionInbox>>,
+    /// By reader: whether its client has something.
+    ready: Vec<bool>,
+    /// The last epoch that was committed, if any was since the start.
+    pub(crate) committed: Option<Epoch>,
+    /// The first thing that went wrong.
+    failure: Option<RuntimeError>,
+    /// The user wants the run to end.
+    pub(crate) is_stopping: bool,
+    /// Something other than a piece arrived since the fold last looked.
+    pub(crate) has_news: bool,
+    /// The threads shall end.
+    is_closing: bool,
+}
+
+/// The meeting point of the threads.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    shared: Mutex<Shared>,
+    fold: Condvar,
+    readers: Condvar,
+}
+
+impl Inbox {
+    /// An inbox for readers with these numbers of partitions.
+    pub(crate) fn of(partitions: &[usize]) -> Self {
+        let readers = partitions
+            .iter()
+            .map(|count| (0..*count).map(|_| PartitionInbox::default()).collect())
+            .collect();
+        let ready = vec![true; partitions.len()];
+        let shared = Shared { readers, ready, ..Shared::default() };
+        Self { shared: Mutex::new(shared), ..Self::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        // The state is consistent at every unlock, so a panic elsewhere does not spoil it.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader puts a piece; the caller has seen that there is room.
+    pub(crate) fn put(&self, reader: usize, partition: usize, piece: Piece) {
+        let mut shared = self.lock();
+        let inbox = &mut shared.readers[reader][partition];
+        inbox.end = None;
+        inbox.pieces.push_back(piece);
+        self.fold.notify_one();
+    }
+
+    /// A reader has come to the end of a partition.
+    pub(crate) fn put_end(&self, reader: usize, partition: usize, end: i64) {
+        let mut shared = self.lock();
+        shared.readers[reader][partition].end = Some(end);
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    pub(crate) fn has_room(&self, reader: usize, partition: usize) -> bool {
+        self.lock().readers[reader][partition].pieces.len() < PIECES_PER_PARTITION
+    }
+
+    /// The reader's client has something.
+    pub(crate) fn set_ready(&self, reader: usize) {
+        self.lock().ready[reader] = true;
+        self.readers.notify_all();
+    }
+
+    /// Forgets that the client had something; asked before it is polled.
+    pub(crate) fn clear_ready(&self, reader: usize) {
+        self.lock().ready[reader] = false;
+    }
+
+    /// Waits until the client has something, room was made, or the time is up.
+    pub(crate) fn wait_ready(&self, reader: usize, timeout: Duration) {
+        let shared = self.lock();
+        if !shared.ready[reader] && !shared.is_closing {
+            drop(self.readers.wait_timeout(shared, timeout));
+        }
+    }
+
+    /// The fold took a piece: there is room again.
+    pub(crate) fn room_was_made(&self, shared: &mut Shared, reader: usize) {
+        shared.ready[reader] = true;
+        self.readers.notify_all();
+    }
+
+    /// Waits until `take` finds something, or `timeout` is over.
+    pub(crate) fn wait<T>(
+        &self,
+        timeout: Duration,
+        mut take: impl FnMut(&mut Shared) -> Option<T>,
+    ) -> Option<T> {
+        let mut shared = self.lock();
+        if let Some(found) = take(&mut shared) {
+            return Some(found);
+        }
+        let waited = self.fold.wait_timeout(shared, timeout);
+        shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+        take(&mut shared)
+    }
+
+    /// An epoch was committed.
+    pub(crate) fn set_committed(&self, epoch: Epoch) {
+        let mut shared = self.lock();
+        shared.committed = Some(epoch);
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    /// Something went wrong; the first one counts.
+    pub(crate) fn fail(&self, error: RuntimeError) {
+        let mut shared = self.lock();
+        shared.failure.get_or_insert(error);
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    /// What went wrong, once.
+    pub(crate) fn take_failure(&self) -> Option<RuntimeError> {
+        self.lock().failure.take()
+    }
+
+    /// The user wants the run to end.
+    pub(crate) fn stop(&self) {
+        let mut shared = self.lock();
+        shared.is_stopping = true;
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    /// All threads shall end.
+    pub(crate) fn close(&self) {
+        self.lock().is_closing = true;
+        self.fold.notify_all();
+        self.readers.notify_all();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().is_closing
+    }
+
+    /// Waits, but not longer than until the threads shall end. Whether they shall.
+    pub(crate) fn wait_closing(&self, timeout: Duration) -> bool {
+        let shared = self.lock();
+        if shared.is_closing {
+            return true;
+        }
+        let waited = self.readers.wait_timeout_while(shared, timeout, |shared| !shared.is_closing);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_closing
+    }
+}

@@ -1,0 +1,110 @@
+//! The project's `.engine/` folder: a lock, and who wrote the journal last from here.
+//!
+//! Nothing here is trusted for results. The lock and OWNER let a process that restarts after a
+//! crash go on at once; HINT lets a start notice that a journal has vanished.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stream::InstanceName;
+
+/// How many instances the OWNER file names: as many starts may fail one after the other.
+const OWNERS_KEPT: usize = 16;
+
+/// The locked state folder of one running project.
+#[derive(Debug)]
+pub struct LocalState {
+    folder: PathBuf,
+    _lock: File,
+}
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// Another process runs the project from this folder.
+    #[error("another `engine run` holds `{}`: stop it first", folder.display())]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder cannot be read or written.
+    #[error("cannot use `{}`", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LocalState {
+    /// Locks `folder`, which is made if need be.
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub fn open(folder: &Path) -> Result<Self, LocalError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LocalError::Io { path, source }
+        };
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+        let path = folder.join("LOCK");
+        let lock = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed(&path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(LocalError::Locked { folder: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(LocalError::Io { path, source }),
+        }
+    }
+
+    /// The instances that last wrote the journal from this folder, newest first.
+    pub fn owners(&self) -> Vec<InstanceName> {
+        let text = fs::read_to_string(self.folder.join("OWNER")).unwrap_or_default();
+        text.lines().map(|line| InstanceName(Arc::from(line.trim()))).collect()
+    }
+
+    /// Notes who is about to write the journal. Former ones are kept for a while: a process may
+    /// die between this and its first entry.
+    ///
+    /// # Errors
+    /// [`LocalError::Io`].
+    pub fn add_owner(&self, owner: &InstanceName) -> Result<(), LocalError> {
+        let mut owners = vec![owner.clone()];
+        owners.extend(self.owners());
+        owners.truncate(OWNERS_KEPT);
+        let lines: Vec<&str> = owners.iter().map(|owner| owner.0.as_ref()).collect();
+        self.write("OWNER", &lines.join("\n"))
+    }
+
+    /// The journal that was last written from this folder.
+    pub fn hint(&self) -> Option<String> {
+        let text = fs::read_to_string(self.folder.join("HINT")).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    /// Notes which journal is written.
+    ///
+    /// # Errors
+    /// [`LocalError::Io`].
+    pub fn set_hint(&self, journal_id: &str) -> Result<(), LocalError> {
+        self.write("HINT", journal_id)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), LocalError> {
+        let path = self.folder.join(name);
+        let new = self.folder.join(format!("{name}.new"));
+        let write = || {
+            fs::write(&new, text)?;
+            File::open(&new)?.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(|source| LocalError::Io { path: path.clone(), source })
+    }
+}

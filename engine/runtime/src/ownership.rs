@@ -1,0 +1,186 @@
+//! Who owns a project: one procedure for a start, a take-over and every transactional error.
+//!
+//! The journal alone decides. Broker fencing makes sure that nobody else commits afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::{Cluster, JournalTopic, OutputTopic, RawEntry, TransactionalProducer};
+use stream::{Epoch, InstanceName};
+
+use crate::error::RuntimeError;
+use crate::inbox::Inbox;
+use crate::journal::Entry;
+
+/// How often the journal is looked at while another owner's lease runs.
+const LEASE_POLL: Duration = Duration::from_millis(250);
+
+/// What a start knows before it asks the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    /// The cluster.
+    pub(crate) cluster: Cluster,
+    /// The journal's topic.
+    pub(crate) journal: String,
+    /// Kafka's `transactional.id`.
+    pub(crate) transactional_id: String,
+    /// Topics that will be written, by index.
+    pub(crate) topics: Vec<OutputTopic>,
+    /// This process.
+    pub(crate) instance: InstanceName,
+    /// Who wrote the journal from this folder before: they are gone, for their lock is ours.
+    pub(crate) former: Vec<InstanceName>,
+    /// Whether a living owner may be pushed aside.
+    pub(crate) is_taking_over: bool,
+    /// Whether a living owner is waited for; else it is an error.
+    pub(crate) is_waiting: bool,
+}
+
+/// The journal, read to its end, and what it says of owners.
+pub(crate) struct Ownership {
+    claim: Claim,
+    journal: JournalTopic,
+    last: Option<Last>,
+}
+
+/// The last entry's words.
+#[derive(Debug, Clone)]
+struct Last {
+    epoch: Epoch,
+    writer: InstanceName,
+    owner: Option<InstanceName>,
+    lease: Duration,
+}
+
+impl Ownership {
+    /// Opens the journal; nothing is read yet.
+    pub(crate) fn open(claim: Claim) -> Result<Self, RuntimeError> {
+        let journal = JournalTopic::open(&claim.cluster, &claim.journal)?;
+        Ok(Self { claim, journal, last: None })
+    }
+
+    /// Offset of the first record that the journal still holds.
+    pub(crate) fn first_offset(&self) -> i64 {
+        self.journal.first_offset()
+    }
+
+    /// Becomes the owner: all entries of the journal, and a producer that fences every other.
+    ///
+    /// # Errors
+    /// [`RuntimeError::OwnedByOther`]; those of the connectors.
+    pub(crate) fn acquire(
+        &mut self,
+        inbox: &Inbox,
+    ) -> Result<(Vec<Entry>, TransactionalProducer), RuntimeError> {
+        let mut entries = self.read()?;
+        loop {
+            entries.extend(self.wait_for_lease(inbox)?);
+            let producer = self.open_producer()?;
+            let new = self.read()?;
+            let is_contested = new.iter().any(|entry| entry.header.instance != self.claim.instance);
+            entries.extend(new);
+            if !is_contested {
+                return Ok((entries, producer));
+            }
+            drop(producer);
+            inbox.wait_closing(jitter()?);
+        }
+    }
+
+    /// Finds out what became of the transaction of `epoch` after an error, and opens a new producer.
+    /// The flag says whether the epoch was committed after all.
+    ///
+    /// # Errors
+    /// [`RuntimeError::OwnedByOther`] if another process has taken over; those of the connectors.
+    pub(crate) fn reclaim(
+        &mut self,
+        epoch: Epoch,
+    ) -> Result<(bool, TransactionalProducer), RuntimeError> {
+        self.read()?;
+        self.check_still_owner()?;
+        let producer = self.open_producer()?;
+        self.read()?;
+        self.check_still_owner()?;
+        let is_committed = self.last.as_ref().is_some_and(|last| last.epoch >= epoch);
+        Ok((is_committed, producer))
+    }
+
+    fn open_producer(&self) -> Result<TransactionalProducer, RuntimeError> {
+        let claim = &self.claim;
+        let id = &claim.transactional_id;
+        Ok(TransactionalProducer::open(&claim.cluster, id, &claim.topics)?)
+    }
+
+    fn check_still_owner(&self) -> Result<(), RuntimeError> {
+        match &self.last {
+            Some(last) if last.writer != self.claim.instance => {
+                Err(RuntimeError::OwnedByOther { owner: last.writer.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until no other owner's lease runs.
+    fn wait_for_lease(&mut self, inbox: &Inbox) -> Result<Vec<Entry>, RuntimeError> {
+        let mut entries = Vec::new();
+        let mut silent = Duration::ZERO;
+        while let Some((owner, lease)) = self.living_owner() {
+            if !self.claim.is_waiting {
+                return Err(RuntimeError::OwnedByOther { owner });
+            }
+            if silent.is_zero() {
+                let seconds = lease.as_secs();
+                tracing::warn!(%owner, "another process owns the project; waiting until it is silent for {seconds} s");
+            }
+            if silent >= lease {
+                break;
+            }
+            if inbox.wait_closing(LEASE_POLL) {
+                return Err(RuntimeError::OwnedByOther { owner });
+            }
+            let new = self.read()?;
+            silent = if new.is_empty() { silent + LEASE_POLL } else { Duration::ZERO };
+            entries.extend(new);
+        }
+        Ok(entries)
+    }
+
+    fn living_owner(&self) -> Option<(InstanceName, Duration)> {
+        let last = self.last.as_ref()?;
+        let owner = last.owner.as_ref()?;
+        let is_gone = self.claim.is_taking_over
+            || *owner == self.claim.instance
+            || self.claim.former.contains(owner);
+        (!is_gone).then(|| (owner.clone(), last.lease))
+    }
+
+    fn read(&mut self) -> Result<Vec<Entry>, RuntimeError> {
+        let raw: Vec<RawEntry> = self.journal.read_to_end()?;
+        let mut entries = Vec::with_capacity(raw.len());
+        for raw in raw {
+            let entry = Entry::from_bytes(&raw.bytes)?;
+            self.last = Some(Last {
+                epoch: entry.header.epoch,
+                writer: entry.header.instance.clone(),
+                owner: entry.owner().cloned(),
+                lease: Duration::from_millis(entry.header.lease_ms),
+            });
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+/// A name for this process that no other has.
+pub(crate) fn new_instance() -> Result<InstanceName, RuntimeError> {
+    Ok(InstanceName(Arc::from(format!(
+        "{:016x}",
+        getrandom::u64().map_err(|_e| RuntimeError::Random)?
+    ))))
+}
+
+/// A random time between 0.1 and 1 s, so that two who meet do not meet again.
+fn jitter() -> Result<Duration, RuntimeError> {
+    let random = getrandom::u32().map_err(|_e| RuntimeError::Random)?;
+    Ok(Duration::from_millis(100 + u64::from(random % 900)))
+}

@@ -1,0 +1,262 @@
+//! Before a run: the topics that it reads and writes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use connectors::admin::{Admin, TopicDescription, TopicSetting, TopicSpec};
+use connectors::{Cluster, ConnectorError, OutputTopic};
+use planner::dataflow::{Dataflow, Sink, Source, SourceRole};
+
+use crate::encode::SizeLimits;
+use crate::error::RuntimeError;
+use crate::names::Names;
+
+/// Kafka's default of `max.message.bytes`.
+const DEFAULT_MESSAGE_BYTES: usize = 1_048_588;
+
+/// What a run found out about its topics.
+pub(crate) struct Prepared {
+    /// Journal, dead letters, then the sinks' topics.
+    pub(crate) topics: Vec<OutputTopic>,
+    /// Limits on the size of records.
+    pub(crate) limits: SizeLimits,
+    /// By source: whether its topic may forget records, so that the journal carries them.
+    pub(crate) is_compacted: BTreeMap<String, bool>,
+    /// For the user.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Something about topics that the user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A topic was created.
+    Created {
+        /// Kafka topic.
+        topic: String,
+        /// Its partitions.
+        partitions: usize,
+        /// Who needed it.
+        wanted_by: String,
+    },
+    /// A topic has other partitions than its model declares; it is used as it is.
+    OtherPartitions {
+        /// Kafka topic.
+        topic: String,
+        /// Declared.
+        declared: i32,
+        /// As it is.
+        actual: usize,
+    },
+    /// A topic has another setting than its model declares; it is used as it is.
+    OtherSetting {
+        /// Kafka topic.
+        topic: String,
+        /// Name of the setting.
+        setting: String,
+        /// Declared.
+        declared: String,
+        /// As it is.
+        actual: String,
+    },
+    /// A versioned table's topic deletes by time: versions that nobody renewed will be missing.
+    VersionsExpire {
+        /// Kafka topic.
+        topic: String,
+        /// Its `retention.ms`.
+        retention_ms: String,
+    },
+}
+
+impl Note {
+    /// Whether the user should do something about it.
+    pub fn is_warning(&self) -> bool {
+        match self {
+            Self::Created { .. } => false,
+            Self::OtherPartitions { .. }
+            | Self::OtherSetting { .. }
+            | Self::VersionsExpire { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created { topic, partitions, wanted_by } => {
+                let plural = if *partitions == 1 { "" } else { "s" };
+                write!(f, "created topic {topic} ({partitions} partition{plural}) for {wanted_by}")
+            }
+            Self::OtherPartitions { topic, declared, actual } => write!(
+                f,
+                "topic {topic} has {actual} partitions, its model declares {declared}: used as it is"
+            ),
+            Self::OtherSetting { topic, setting, declared, actual } => write!(
+                f,
+                "topic {topic} has `{setting}: {actual}`, its model declares `{declared}`: used as it is"
+            ),
+            Self::VersionsExpire { topic, retention_ms } => write!(
+                f,
+                "topic {topic} holds versions and deletes after retention.ms={retention_ms}: set it to -1, or compact it"
+            ),
+        }
+    }
+}
+
+/// Makes sure that all topics are there.
+///
+/// # Errors
+/// [`ConnectorError::MissingTopic`] for a source's topic on a real Kafka; those of the broker.
+pub(crate) fn prepare(
+    cluster: &Cluster,
+    dataflow: &Dataflow,
+    names: &Names,
+) -> Result<Prepared, RuntimeError> {
+    let admin = Admin::open(cluster)?;
+    let existing: BTreeMap<String, TopicDescription> =
+        admin.topics()?.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
+    let mut preparation = Preparation { admin, existing, notes: Vec::new() };
+    let (journal, dead_letters) = (names.journal(), names.dead_letters());
+    preparation.ensure(
+        &own_topic(&journal, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]),
+        None,
+    )?;
+    preparation.ensure(&own_topic(&dead_letters, &[]), None)?;
+    let mut is_compacted = BTreeMap::new();
+    for (_, source) in dataflow.sources() {
+        is_compacted.insert(source.source.clone(), preparation.source(source)?);
+    }
+    let uncompressed = |topic: &str| OutputTopic { topic: topic.to_owned(), compression: None };
+    let mut topics = vec![uncompressed(&journal), uncompressed(&dead_letters)];
+    let mut limits = SizeLimits {
+        sinks: Vec::new(),
+        dead_letters: message_bytes(&preparation.admin.settings(&dead_letters)?),
+    };
+    for (_, sink) in dataflow.sinks() {
+        let settings = preparation.sink(sink)?;
+        limits.sinks.push(message_bytes(&settings));
+        topics.push(OutputTopic { topic: sink.topic.clone(), compression: compression(&settings) });
+    }
+    Ok(Prepared { topics, limits, is_compacted, notes: preparation.notes })
+}
+
+struct Preparation {
+    admin: Admin,
+    existing: BTreeMap<String, TopicDescription>,
+    notes: Vec<Note>,
+}
+
+impl Preparation {
+    /// Creates the topic if it is not there. Whether it was.
+    fn ensure(&mut self, topic: &TopicSpec, wanted_by: Option<&str>) -> Result<bool, RuntimeError> {
+        if self.existing.contains_key(&topic.name) {
+            return Ok(true);
+        }
+        match self.admin.create(topic) {
+            Ok(()) => {}
+            Err(ConnectorError::TopicExists { .. }) => return Ok(true),
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(wanted_by) = wanted_by {
+            let partitions = match topic.partitions {
+                Some(partitions) => usize::try_from(partitions).unwrap_or_default(),
+                None => self.admin.topic(&topic.name)?.map_or(1, |topic| topic.partitions),
+            };
+            let note = Note::Created {
+                topic: topic.name.clone(),
+                partitions,
+                wanted_by: wanted_by.to_owned(),
+            };
+            self.notes.push(note);
+        }
+        Ok(false)
+    }
+
+    /// Whether the source's topic is compacted.
+    fn source(&mut self, source: &Source) -> Result<bool, RuntimeError> {
+        if !self.existing.contains_key(&source.topic) {
+            if !self.admin.cluster().is_embedded() {
+                return Err(RuntimeError::Connector(ConnectorError::MissingTopic {
+                    topic: source.topic.clone(),
+                    source_name: source.source.clone(),
+                    cluster: self.admin.cluster().to_string(),
+                }));
+            }
+            let topic = TopicSpec {
+                name: source.topic.clone(),
+                partitions: Some(1),
+                ..TopicSpec::default()
+            };
+            self.ensure(&topic, Some(&format!("source {}", source.source)))?;
+        }
+        let settings = self.admin.settings(&source.topic)?;
+        let value = |key: &str| settings.get(key).and_then(|setting| setting.value.clone());
+        let policy = value("cleanup.policy").unwrap_or_default();
+        if let (SourceRole::Versioned { .. }, Some(retention_ms)) =
+            (&source.role, value("retention.ms"))
+            && policy.contains("delete")
+            && retention_ms != "-1"
+        {
+            self.notes.push(Note::VersionsExpire { topic: source.topic.clone(), retention_ms });
+        }
+        Ok(policy.contains("compact"))
+    }
+
+    fn sink(&mut self, sink: &Sink) -> Result<BTreeMap<String, TopicSetting>, RuntimeError> {
+        let topic = TopicSpec {
+            name: sink.topic.clone(),
+            partitions: sink.partitions,
+            replication_factor: sink.replication_factor,
+            config: sink.config.clone(),
+        };
+        let existed = self.ensure(&topic, Some(&format!("model {}", sink.model)))?;
+        let settings = self.admin.settings(&sink.topic)?;
+        if existed {
+            let actual = self.existing.get(&sink.topic).map(|topic| topic.partitions);
+            if let (Some(declared), Some(actual)) = (sink.partitions, actual)
+                && usize::try_from(declared).ok() != Some(actual)
+            {
+                let topic = sink.topic.clone();
+                self.notes.push(Note::OtherPartitions { topic, declared, actual });
+            }
+            for (setting, declared) in &sink.config {
+                let actual = settings.get(setting).and_then(|setting| setting.value.clone());
+                if let Some(actual) = actual.filter(|actual| actual != declared) {
+                    self.notes.push(Note::OtherSetting {
+                        topic: sink.topic.clone(),
+                        setting: setting.clone(),
+                        declared: declared.clone(),
+                        actual,
+                    });
+                }
+            }
+        }
+        Ok(settings)
+    }
+}
+
+fn own_topic(name: &str, config: &[(&str, &str)]) -> TopicSpec {
+    let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    TopicSpec {
+        name: name.to_owned(),
+        partitions: Some(1),
+        replication_factor: None,
+        config: config.collect(),
+    }
+}
+
+fn message_bytes(settings: &BTreeMap<String, TopicSetting>) -> usize {
+    settings
+        .get("max.message.bytes")
+        .and_then(|setting| setting.value.as_ref()?.parse().ok())
+        .unwrap_or(DEFAULT_MESSAGE_BYTES)
+}
+
+/// The codec that the topic declares; the client's own choice if it takes what comes.
+fn compression(settings: &BTreeMap<String, TopicSetting>) -> Option<String> {
+    let codec = settings.get("compression.type")?.value.clone()?;
+    match codec.as_str() {
+        "producer" => None,
+        "uncompressed" => Some("none".to_owned()),
+        _ => Some(codec),
+    }
+}

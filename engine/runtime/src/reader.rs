@@ -1,0 +1,138 @@
+//! A reader's thread: takes what its source has, decodes it, and puts it into the inbox.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_kafka::ReadyCallback;
+use connectors::{KafkaSource, Poll};
+
+use crate::error::RuntimeError;
+use crate::inbox::{Inbox, Piece};
+
+/// How many records one piece holds at most: a micro-batch that fits the caches.
+const PIECE_RECORDS: usize = 8_192;
+
+/// How long a reader waits for its client before it looks by itself.
+const READY_WAIT: Duration = Duration::from_millis(100);
+
+/// How long a reader waits after an error that may pass.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// How far a partition may be read.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    /// Ends of the slices that the journal replays: pieces are cut there.
+    pub(crate) replayed: VecDeque<i64>,
+    /// The offset at which the run ends (`--once`).
+    pub(crate) last: Option<i64>,
+}
+
+/// A reader: source, and how far each of its partitions may be read.
+pub(crate) struct Reader {
+    index: usize,
+    source: KafkaSource,
+    partitions: Vec<Progress>,
+    inbox: Arc<Inbox>,
+}
+
+struct Progress {
+    position: i64,
+    limits: Limits,
+    is_done: bool,
+}
+
+impl Reader {
+    /// A reader that starts at `positions`.
+    pub(crate) fn start(
+        index: usize,
+        mut source: KafkaSource,
+        partitions: Vec<(i64, Limits)>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<Self, RuntimeError> {
+        let positions: Vec<i64> = partitions.iter().map(|(position, _)| *position).collect();
+        let ready: ReadyCallback = {
+            let inbox = Arc::clone(inbox);
+            Arc::new(move || inbox.set_ready(index))
+        };
+        source.start(&positions, &ready)?;
+        let partitions = partitions
+            .into_iter()
+            .map(|(position, limits)| Progress { position, limits, is_done: false })
+            .collect();
+        Ok(Self { index, source, partitions, inbox: Arc::clone(inbox) })
+    }
+
+    /// Reads until the inbox closes.
+    pub(crate) fn run(mut self) {
+        for partition in 0..self.partitions.len() {
+            self.settle(partition);
+        }
+        while !self.inbox.is_closing() {
+            self.inbox.clear_ready(self.index);
+            match self.poll_all() {
+                Ok(true) => {}
+                Ok(false) => self.inbox.wait_ready(self.index, READY_WAIT),
+                Err(error) if error.is_retriable() => {
+                    tracing::warn!(%error, "reading failed, trying again");
+                    self.inbox.wait_closing(RETRY_WAIT);
+                }
+                Err(error) => {
+                    self.inbox.fail(error.into());
+                    return;
+                }
+            }
+            self.source.log_events();
+        }
+    }
+
+    /// Polls each partition once; whether any had something.
+    fn poll_all(&mut self) -> Result<bool, connectors::ConnectorError> {
+        let mut has_progress = false;
+        for partition in 0..self.partitions.len() {
+            if self.partitions[partition].is_done || !self.inbox.has_room(self.index, partition) {
+                continue;
+            }
+            let limit = self.partitions[partition].limit().unwrap_or(i64::MAX);
+            match self.source.poll(partition, limit, PIECE_RECORDS)? {
+                Poll::Nothing => continue,
+                Poll::Slice(fetched) => {
+                    self.partitions[partition].position = fetched.to;
+                    self.inbox.put(self.index, partition, Piece::Rows(fetched));
+                }
+                Poll::Limit => self.partitions[partition].position = limit,
+                Poll::End(end) => {
+                    let at = &mut self.partitions[partition];
+                    // A log that ends within a slice of the journal has lost records: the fold
+                    // counts what came and says so.
+                    let replayed = at.limits.replayed.front().copied().unwrap_or(end);
+                    at.position = at.position.max(end).max(replayed);
+                    self.inbox.put_end(self.index, partition, at.position);
+                }
+            }
+            has_progress = true;
+            self.settle(partition);
+        }
+        Ok(has_progress)
+    }
+
+    /// Passes the limits that the position has reached.
+    fn settle(&mut self, partition: usize) {
+        let at = &mut self.partitions[partition];
+        while at.limits.replayed.front().is_some_and(|limit| at.position >= *limit) {
+            if let Some(limit) = at.limits.replayed.pop_front() {
+                self.inbox.put(self.index, partition, Piece::Reached(limit));
+            }
+        }
+        if at.limits.replayed.is_empty() && at.limits.last.is_some_and(|last| at.position >= last) {
+            at.is_done = true;
+            self.inbox.put_end(self.index, partition, at.position);
+        }
+    }
+}
+
+impl Progress {
+    fn limit(&self) -> Option<i64> {
+        self.limits.replayed.front().copied().or(self.limits.last)
+    }
+}

@@ -1,0 +1,326 @@
+//! A run from start to end: topics, ownership, threads, and the fold's loop between them.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use connectors::{Cluster, KafkaSource};
+use planner::dataflow::{Dataflow, Source};
+use stream::{Clock, Fingerprint};
+
+use crate::codec;
+use crate::commit::Committer;
+use crate::driver::{Driver, Identity, ReaderView};
+use crate::encode::EncodeStage;
+use crate::error::RuntimeError;
+use crate::fold::{Counters, Fold};
+use crate::history::History;
+use crate::inbox::Inbox;
+use crate::local::LocalState;
+use crate::names::Names;
+use crate::ownership::{Claim, Ownership, new_instance};
+use crate::prepare::{Note, Prepared, prepare};
+use crate::reader::{Limits, Reader};
+use crate::status::StatusBoard;
+
+/// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
+const STAGE_MESSAGES: usize = 2;
+
+/// Everything a run needs to know.
+pub struct RunPlan {
+    /// What runs.
+    pub dataflow: Dataflow,
+    /// Hash of the dataflow.
+    pub fingerprint: Fingerprint,
+    /// The resolved project, for the journal; secrets by reference.
+    pub project_text: String,
+    /// Where the topics are.
+    pub cluster: Cluster,
+    /// Names of our own topics.
+    pub names: Names,
+    /// Folder for lock, OWNER and HINT.
+    pub state_folder: PathBuf,
+    /// How it runs.
+    pub options: RunOptions,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where it shows what it does.
+    pub board: Arc<StatusBoard>,
+    /// How it is stopped.
+    pub stop: StopHandle,
+}
+
+/// How a run runs.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Read to the end offsets found at start, commit, end.
+    pub is_once: bool,
+    /// With `is_once`: the end is the end of input.
+    pub closes_windows: bool,
+    /// Begin a new generation: state is forgotten, outputs are written again.
+    pub is_fresh: bool,
+    /// Push a living owner aside.
+    pub is_taking_over: bool,
+    /// Time between commits.
+    pub commit_interval: Duration,
+    /// How long this process counts as alive after an entry.
+    pub lease: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            is_once: false,
+            closes_windows: false,
+            is_fresh: false,
+            is_taking_over: false,
+            commit_interval: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// What was counted in this run; a replay does not count.
+    pub counters: Counters,
+    /// Epochs committed.
+    pub epochs: u64,
+    /// Records replayed at the start.
+    pub replayed_records: u64,
+    /// What the start found out about topics.
+    pub notes: Vec<Note>,
+    /// Whether the user stopped it.
+    pub is_stopped: bool,
+}
+
+/// Stops a run from another thread: the epoch is finished, no window fires.
+#[derive(Debug, Clone, Default)]
+pub struct StopHandle {
+    shared: Arc<StopShared>,
+}
+
+#[derive(Debug, Default)]
+struct StopShared {
+    is_stopped: AtomicBool,
+    inbox: Mutex<Option<Arc<Inbox>>>,
+}
+
+impl StopHandle {
+    /// Stops the run, also one that has not begun yet.
+    pub fn stop(&self) {
+        self.shared.is_stopped.store(true, Ordering::SeqCst);
+        if let Some(inbox) = &*self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner) {
+            inbox.stop();
+        }
+    }
+
+    fn attach(&self, inbox: &Arc<Inbox>) {
+        let mut attached = self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        *attached = Some(Arc::clone(inbox));
+        if self.shared.is_stopped.load(Ordering::SeqCst) {
+            inbox.stop();
+        }
+    }
+}
+
+/// A reader before its thread starts.
+struct OpenReader {
+    view: ReaderView,
+    source: KafkaSource,
+    limits: Vec<Limits>,
+}
+
+/// Runs a dataflow until its end or a stop.
+///
+/// # Errors
+/// [`RuntimeError`]: what was committed stands, a later run goes on from there.
+pub fn run(plan: RunPlan) -> Result<RunReport, RuntimeError> {
+    let local = LocalState::open(&plan.state_folder)?;
+    let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
+    plan.board.update(|status| status.notes.clone_from(&prepared.notes));
+    let dataflow = Arc::new(plan.dataflow.clone());
+    let mut readers = open_readers(&plan, &prepared)?;
+    let partitions: Vec<usize> =
+        readers.iter().map(|reader| reader.view.partitions.len()).collect();
+    let inbox = Arc::new(Inbox::of(&partitions));
+    plan.stop.attach(&inbox);
+
+    let instance = new_instance()?;
+    let mut ownership = Ownership::open(Claim {
+        cluster: plan.cluster.clone(),
+        journal: plan.names.journal(),
+        transactional_id: plan.names.group(),
+        topics: prepared.topics.clone(),
+        instance: instance.clone(),
+        former: local.owners(),
+        is_taking_over: plan.options.is_taking_over,
+        is_waiting: !plan.options.is_once,
+    })?;
+    let (entries, producer) = ownership.acquire(&inbox)?;
+    let history = recall(&plan, &local, &ownership, entries)?;
+    local.add_owner(&instance)?;
+    let identity =
+        Identity::new(instance, &history, plan.options.lease, plan.options.commit_interval)?;
+    local.set_hint(&identity.journal_id)?;
+    place_readers(&plan, &mut readers, &history)?;
+
+    let kept_bytes = Arc::new(AtomicU64::new(0));
+    let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
+    let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
+    let encoder = EncodeStage::new(&dataflow, prepared.limits.clone(), &kept_bytes)?;
+    let committer = Committer::new(producer, ownership, plan.names.group(), &kept_bytes, &inbox);
+    let encoder_inbox = Arc::clone(&inbox);
+    let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
+    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox));
+    threads.spawn("commit", move || committer.run(&from_encoder));
+    let mut views = Vec::new();
+    for (index, reader) in readers.into_iter().enumerate() {
+        let starts = reader.view.partitions.iter().map(|at| at.position);
+        let starts = starts.zip(reader.limits).collect();
+        views.push(reader.view);
+        let reader = Reader::start(index, reader.source, starts, &inbox)?;
+        threads.spawn("read", move || reader.run());
+    }
+    let driver =
+        Driver::new(&plan, Fold::new(dataflow)?, inbox, views, identity, (to_encode, kept_bytes));
+    let result = driver.run(history);
+    let joined = threads.join();
+    let mut report = result?;
+    joined?;
+    report.notes = prepared.notes;
+    Ok(report)
+}
+
+/// The threads beside the fold's. They end when the inbox closes and the fold's channel is dropped.
+struct Threads {
+    inbox: Arc<Inbox>,
+    handles: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+impl Threads {
+    fn spawn(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) {
+        let inbox = Arc::clone(&self.inbox);
+        let handle = std::thread::spawn(move || {
+            let guard = PanicGuard { inbox, thread: name };
+            work();
+            drop(guard);
+        });
+        self.handles.push((name, handle));
+    }
+
+    fn join(mut self) -> Result<(), RuntimeError> {
+        self.inbox.close();
+        for (thread, handle) in self.handles.drain(..) {
+            handle.join().map_err(|_panic| RuntimeError::Panicked { thread })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
+
+/// Tells the fold that a thread died, so that it does not wait for it.
+struct PanicGuard {
+    inbox: Arc<Inbox>,
+    thread: &'static str,
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.inbox.fail(RuntimeError::Panicked { thread: self.thread });
+        }
+    }
+}
+
+fn open_readers(plan: &RunPlan, prepared: &Prepared) -> Result<Vec<OpenReader>, RuntimeError> {
+    plan.dataflow
+        .sources()
+        .map(|(_, source)| {
+            let is_carrying = is_carrying(prepared, source);
+            let spec = codec::source_spec(source, is_carrying);
+            let kafka = KafkaSource::open(&plan.cluster, spec.clone())?;
+            let bounds = kafka.bounds()?;
+            let spec = is_carrying.then_some(spec);
+            Ok(OpenReader {
+                view: ReaderView::new(source, spec, &bounds),
+                source: kafka,
+                limits: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+fn is_carrying(prepared: &Prepared, source: &Source) -> bool {
+    prepared.is_compacted.get(&source.source).copied().unwrap_or(false)
+}
+
+/// What counts of the journal for this run.
+fn recall(
+    plan: &RunPlan,
+    local: &LocalState,
+    ownership: &Ownership,
+    entries: Vec<crate::journal::Entry>,
+) -> Result<History, RuntimeError> {
+    let mut history = History::of(entries);
+    if plan.options.is_fresh {
+        history.forget();
+        return Ok(history);
+    }
+    let topic = plan.names.journal();
+    if ownership.first_offset() > 0 {
+        return Err(RuntimeError::JournalTrimmed { topic, offset: ownership.first_offset() });
+    }
+    match (local.hint(), &history.journal_id) {
+        (Some(hint), None) => {
+            let evidence = format!("`{}` names journal {hint}", plan.state_folder.display());
+            return Err(RuntimeError::JournalGone { topic, evidence });
+        }
+        (Some(hint), Some(id)) if hint != *id => {
+            let evidence =
+                format!("`{}` names journal {hint}, this is {id}", plan.state_folder.display());
+            return Err(RuntimeError::JournalGone { topic, evidence });
+        }
+        _ => {}
+    }
+    history.check(&plan.fingerprint)?;
+    Ok(history)
+}
+
+/// Where each reader starts, and how far it may read.
+fn place_readers(
+    plan: &RunPlan,
+    readers: &mut [OpenReader],
+    history: &History,
+) -> Result<(), RuntimeError> {
+    for reader in readers {
+        let known = history.positions.keys().filter(|(name, _)| *name == reader.view.name).count();
+        let now = reader.view.partitions.len();
+        if known > now {
+            let topic = reader.view.topic.clone();
+            return Err(RuntimeError::PartitionsGone { topic, journal: known, now });
+        }
+        for (number, at) in (0..).zip(&mut reader.view.partitions) {
+            let replayed = history.positions.get(&(reader.view.name.clone(), number));
+            let mut limits = Limits::default();
+            if let Some(replayed) = replayed {
+                at.position =
+                    if replayed.slices.is_empty() { replayed.end } else { replayed.start };
+                limits.replayed.clone_from(&replayed.slices);
+            }
+            at.is_known = replayed.is_some();
+            limits.last = plan.options.is_once.then_some(at.end_at_start);
+            reader.limits.push(limits);
+        }
+    }
+    Ok(())
+}

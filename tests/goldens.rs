@@ -1,0 +1,204 @@
+//! The example project, verbatim, on real input gives the rows that Apache Flink gives.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+#[path = "support/engine.rs"]
+mod engine;
+#[path = "support/kafka.rs"]
+mod kafka;
+
+use engine::Project;
+
+const TOPICS: [(&str, &str); 4] = [
+    ("events_clean", "ecom.events-clean.v1"),
+    ("events_enriched", "ecom.events-enriched.v1"),
+    ("user_sessions", "ecom.user-sessions.v1"),
+    ("product_popularity", "ecom.product-popularity.v1"),
+];
+
+/// Row as canonical text, and how often it occurs.
+type Rows = BTreeMap<String, i64>;
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/goldens").join(path)
+}
+
+fn unzipped(path: &Path) -> Vec<u8> {
+    let file =
+        std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut bytes).expect("the fixture is gzip");
+    bytes
+}
+
+/// Rounds floats to ten significant digits; `146` and `146.0` stay different.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let number = number.as_f64().expect("an f64");
+            let rounded: f64 = format!("{number:.9e}").parse().expect("a number");
+            Value::from(rounded)
+        }
+        Value::Array(values) => values.into_iter().map(canonical).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, canonical(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn rows(text: &str) -> Rows {
+    let mut rows = Rows::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let value: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        // serde_json's map is ordered by name.
+        *rows.entry(canonical(value).to_string()).or_default() += 1;
+    }
+    rows
+}
+
+fn fill(project: &Project, seed: &str, partitions: &str) {
+    project.run(&["topic", "create", "ecom.clickstream.v1", "--partitions", partitions]);
+    project.run(&["topic", "create", "ecom.products.v1", "--partitions", "1"]);
+    let products = unzipped(&fixture(&format!("{seed}/products.jsonl.gz")));
+    let produce = [
+        "topic",
+        "produce",
+        "ecom.products.v1",
+        "--key",
+        "product_id",
+        "--timestamp",
+        "updated_at",
+    ];
+    project.run_with_input(&produce, &products);
+    let clicks = unzipped(&fixture(&format!("{seed}/clickstream.jsonl.gz")));
+    project.run_with_input(
+        &["topic", "produce", "ecom.clickstream.v1", "--key", "session_id"],
+        &clicks,
+    );
+}
+
+/// Compares the committed rows of all models with `expected`, in which models may be missing.
+fn compare(project: &Project, expected: &str) {
+    for (model, topic) in TOPICS {
+        let file = fixture(&format!("{expected}/{model}.jsonl.gz"));
+        if !file.exists() {
+            continue;
+        }
+        let expected = rows(&String::from_utf8(unzipped(&file)).expect("UTF-8"));
+        let got = rows(&project.run(&["topic", "consume", topic, "--until-end"]));
+        let mut wrong = Vec::new();
+        for (row, count) in &expected {
+            let found = got.get(row).copied().unwrap_or(0);
+            if found < *count {
+                wrong.push(format!("missing {}: {row}", count - found));
+            }
+        }
+        for (row, count) in &got {
+            let wanted = expected.get(row).copied().unwrap_or(0);
+            if wanted < *count {
+                wrong.push(format!("too many {}: {row}", count - wanted));
+            }
+        }
+        let total: i64 = expected.values().sum();
+        let shown = wrong.iter().take(6).cloned().collect::<Vec<_>>().join("\n");
+        assert!(wrong.is_empty(), "{model}: {} of {total} rows differ\n{shown}", wrong.len());
+    }
+}
+
+fn check(project: &Project, seed: &str, partitions: &str, expected: &str) {
+    fill(project, seed, partitions);
+    project.run(&["run", "--once", "--close-windows"]);
+    compare(project, expected);
+}
+
+#[test]
+fn rows_equal_flinks_with_one_partition_and_late_rows() {
+    check(&Project::ecommerce(), "seed42", "1", "seed42/expected");
+}
+
+#[test]
+fn rows_equal_flinks_with_a_decimal_price() {
+    let project = Project::ecommerce();
+    let typed = "- name: price\n        type: DECIMAL(10, 2)\n";
+    project.replace("sources/events.yml", "- name: price\n", typed);
+    check(&project, "seed42", "1", "seed42/expected_decimal_price");
+}
+
+#[test]
+fn rows_equal_flinks_with_one_partition() {
+    check(&Project::ecommerce(), "seed43_nolate", "1", "seed43_nolate/expected");
+}
+
+#[test]
+fn rows_equal_flinks_with_six_partitions() {
+    check(&Project::ecommerce(), "seed43_nolate", "6", "seed43_nolate/expected");
+}
+
+#[test]
+fn a_second_run_goes_on_where_the_first_ended() {
+    let project = Project::ecommerce();
+    fill(&project, "seed43_nolate", "6");
+    project.run(&["run", "--once"]);
+    project.run(&["run", "--once", "--close-windows"]);
+    compare(&project, "seed43_nolate/expected");
+}
+
+/// Kills the process ten times at random moments, then lets it finish.
+fn kill_and_finish(project: &Project, seed: u64) {
+    println!("seed {seed}");
+    let mut random = seed;
+    for round in 0..10 {
+        let mut child = project.spawn(&["run", "--commit-interval", "20ms"]);
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let wait = Duration::from_millis(20 + (random >> 33) % 900);
+        // A channel that nobody writes to is the timer: the process is killed at a random moment.
+        let (sender, timer) = channel::<()>();
+        assert!(timer.recv_timeout(wait).is_err(), "round {round}");
+        drop(sender);
+        child.kill().expect("the process can be killed");
+        child.wait().expect("the process ends");
+    }
+    project.run(&["run", "--once", "--close-windows"]);
+}
+
+#[test]
+fn ten_kills_change_no_row() {
+    let project = Project::ecommerce();
+    fill(&project, "seed43_nolate", "6");
+    kill_and_finish(&project, 43);
+    compare(&project, "seed43_nolate/expected");
+}
+
+#[test]
+fn ten_kills_change_no_row_though_rows_are_late() {
+    let project = Project::ecommerce();
+    fill(&project, "seed42", "1");
+    kill_and_finish(&project, 42);
+    compare(&project, "seed42/expected");
+}
+
+#[test]
+fn rows_equal_flinks_on_real_kafka() {
+    let Some(brokers) = kafka::shared() else { return };
+    let project = Project::ecommerce_on(&brokers, "late");
+    check(&project, "seed42", "1", "seed42/expected");
+}
+
+#[test]
+fn ten_kills_change_no_row_on_real_kafka() {
+    let Some(kafka) = kafka::Kafka::start() else { return };
+    let project = Project::ecommerce_on(&kafka.brokers(), "killed");
+    fill(&project, "seed43_nolate", "6");
+    kill_and_finish(&project, 44);
+    compare(&project, "seed43_nolate/expected");
+}
