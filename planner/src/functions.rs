@@ -30,7 +30,7 @@ mod collection;
 mod extra;
 
 mod operators;
-mod check;
+mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,8 +40,13 @@ use datafusion::logical_expr::ScalarUDF;
 use crate::dataflow::StepClock;
 use builtin::Builtin;
 
-pub(crate) use check::check_types;
+pub(crate) use collection::ROW;
+pub(crate) use conversion::{CAST, TRY_CAST, is_time_literal};
+pub(crate) use now::UNIX_NOW;
 pub(crate) use operators::FlinkOperators;
+pub(crate) use pattern::{LIKE, SIMILAR};
+pub(crate) use settle::settle_types;
+pub(crate) use temporal::{CEIL_TO, EXTRACT, FLOOR_TO};
 pub(crate) use types::{arrow_type, flink_type_name};
 
 /// Every scalar function by its upper-case name; those that the AST pass alone may call start

@@ -138,11 +138,8 @@ fn bind(overload: &str, arguments: &[DataType]) -> Option<Vec<DataType>> {
         None => (overload, false),
     };
     let letters: Vec<char> = letters.chars().collect();
-    let fits = if repeats {
-        arguments.len() >= letters.len()
-    } else {
-        arguments.len() == letters.len()
-    };
+    let fits =
+        if repeats { arguments.len() >= letters.len() } else { arguments.len() == letters.len() };
     if !fits {
         return None;
     }
@@ -195,15 +192,12 @@ pub(super) fn is_number(data_type: &DataType) -> bool {
 }
 
 /// Result types for the tables.
+#[expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
 pub(super) mod returns {
     use super::{DataType, Result, ReturnFieldArgs};
 
     pub(in crate::functions) fn text(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
         Ok(DataType::Utf8)
-    }
-
-    pub(in crate::functions) fn bytes(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
-        Ok(DataType::Binary)
     }
 
     pub(in crate::functions) fn int(_: &ReturnFieldArgs<'_>) -> Result<DataType> {

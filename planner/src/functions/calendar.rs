@@ -8,6 +8,7 @@ pub(super) const SECONDS_PER_DAY: i64 = 86_400;
 pub(super) const MILLIS_PER_DAY: i64 = SECONDS_PER_DAY * 1000;
 
 /// A day of the calendar.
+#[expect(clippy::struct_field_names, reason = "a day of a month is called its day")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Day {
     pub(super) year: i64,
@@ -48,8 +49,7 @@ impl Day {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let of_era = shifted.rem_euclid(146_097);
-        let year_of_era =
-            (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
         let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -96,8 +96,12 @@ impl Day {
 impl TimeOfDay {
     /// The time, if the clock has it.
     pub(super) fn new(hour: u32, minute: u32, second: u32, nano: u32) -> Option<Self> {
-        (hour < 24 && minute < 60 && second < 60 && nano < 1_000_000_000)
-            .then_some(Self { hour, minute, second, nano })
+        (hour < 24 && minute < 60 && second < 60 && nano < 1_000_000_000).then_some(Self {
+            hour,
+            minute,
+            second,
+            nano,
+        })
     }
 
     /// The time so many seconds and nanoseconds after midnight.

@@ -2,11 +2,13 @@
 //!
 //! A constant argument stays one value; nothing is expanded to a column.
 
+#![expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
+
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayAccessor, ArrayRef, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
-    PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder,
+    Array, ArrayAccessor, ArrayRef, BooleanBuilder, PrimitiveArray, PrimitiveBuilder, StringArray,
+    StringBuilder,
 };
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::common::{Result, exec_err};
@@ -71,18 +73,6 @@ impl Argument {
     }
 
     pub(super) fn texts(&self) -> Result<Column<&StringArray>> {
-        self.column()
-    }
-
-    pub(super) fn bytes(&self) -> Result<Column<&BinaryArray>> {
-        self.column()
-    }
-
-    pub(super) fn booleans(&self) -> Result<Column<&BooleanArray>> {
-        self.column()
-    }
-
-    pub(super) fn values<T: ArrowPrimitiveType>(&self) -> Result<Column<&PrimitiveArray<T>>> {
         self.column()
     }
 
@@ -162,23 +152,6 @@ impl Call<'_> {
         Ok(Arc::new(builder.finish()))
     }
 
-    /// Bytes, as [`Self::write_texts`].
-    pub(super) fn write_bytes(
-        &self,
-        mut write: impl FnMut(usize, &mut Vec<u8>) -> Result<Option<()>>,
-    ) -> Result<ArrayRef> {
-        let mut builder = BinaryBuilder::with_capacity(self.rows, 0);
-        let mut buffer = Vec::new();
-        for row in 0..self.rows {
-            buffer.clear();
-            match write(row, &mut buffer)? {
-                Some(()) => builder.append_value(&buffer),
-                None => builder.append_null(),
-            }
-        }
-        Ok(Arc::new(builder.finish()))
-    }
-
     /// Booleans.
     pub(super) fn booleans(
         &self,
@@ -207,10 +180,7 @@ impl Call<'_> {
         Ok(Arc::new(array.with_data_type(self.return_type.clone())))
     }
 
-    pub(super) fn ints(
-        &self,
-        value: impl FnMut(usize) -> Result<Option<i32>>,
-    ) -> Result<ArrayRef> {
+    pub(super) fn ints(&self, value: impl FnMut(usize) -> Result<Option<i32>>) -> Result<ArrayRef> {
         self.values::<Int32Type>(value)
     }
 

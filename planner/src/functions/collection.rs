@@ -1,5 +1,7 @@
 //! ARRAY, MAP and ROW. Indices count from 1.
 
+#![expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -33,13 +35,17 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         let (array, needles) = (call.array(0)?, call.array(1)?);
         call.booleans(|row| Ok(position(&array, &needles, row)?.map(|place| place > 0)))
     }),
-    define("ARRAY_POSITION", "XA", |args| needle_type(args).map(|_| DataType::Int32), |call| {
-        let (array, needles) = (call.array(0)?, call.array(1)?);
-        call.ints(|row| match needles.is_null(row) {
-            true => Ok(None),
-            false => position(&array, &needles, row),
-        })
-    }),
+    define(
+        "ARRAY_POSITION",
+        "XA",
+        |args| needle_type(args).map(|_| DataType::Int32),
+        |call| {
+            let (array, needles) = (call.array(0)?, call.array(1)?);
+            call.ints(
+                |row| if needles.is_null(row) { Ok(None) } else { position(&array, &needles, row) },
+            )
+        },
+    ),
     define("ARRAY_REVERSE", "X", returns::first, reverse),
     define("ARRAY_JOIN", "XS XSS", returns::text, join),
     define("MAP_KEYS", "M", |args| part_type(args, 0), |call| part(call, 0)),
@@ -75,11 +81,7 @@ fn needle_type(args: &ReturnFieldArgs<'_>) -> Result<DataType> {
         DataType::List(item) if needle == *item.data_type() || needle.is_null() => {
             Ok(DataType::Boolean)
         }
-        _ => plan_err!(
-            "{} has no items of {}",
-            flink_type_name(&list),
-            flink_type_name(&needle)
-        ),
+        _ => plan_err!("{} has no items of {}", flink_type_name(&list), flink_type_name(&needle)),
     }
 }
 
@@ -211,9 +213,11 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
         order.extend((start..end).rev().filter_map(|place| u32::try_from(place).ok()));
     }
     let items = take(lists.values(), &UInt32Array::from(order), None)?;
-    let lengths = lists.value_offsets().windows(2).map(|pair| {
-        usize::try_from(pair[1] - pair[0]).unwrap_or(0)
-    });
+    // The items were taken in the order of the rows, so that the offsets start at 0 again.
+    let lengths = lists
+        .value_offsets()
+        .windows(2)
+        .map(|pair| usize::try_from(pair[1] - pair[0]).unwrap_or(0));
     let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, items, lists.nulls().cloned())?))
 }
@@ -225,7 +229,7 @@ fn join(call: &Call<'_>) -> Result<ArrayRef> {
     let separators = call.argument(1)?;
     let separators = separators.texts()?;
     let fillers = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let fillers = fillers.as_ref().map(|argument| argument.texts()).transpose()?;
+    let fillers = fillers.as_ref().map(super::call::Argument::texts).transpose()?;
     call.write_texts(|row, out| {
         let Some(separator) = separators.get(row).filter(|_| lists.is_valid(row)) else {
             return Ok(None);

@@ -4,11 +4,14 @@
 //! cannot be read is an error (`CAST`) or NULL (`TRY_CAST`). The target's type comes as the text of
 //! a literal, since Arrow's types do not hold lengths and digits.
 
+#![expect(clippy::cast_possible_truncation, reason = "Java narrows by cutting, as `as` does")]
+
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, ListArray, PrimitiveArray, StringBuilder,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
@@ -26,7 +29,16 @@ use super::types::{TargetType, flink_type_name, per_second};
 
 mod read;
 
-pub(super) use read::{double as read_double, timestamp as read_timestamp, date as read_date};
+pub(super) use read::{date as read_date, timestamp as read_timestamp};
+
+/// Whether the text is a literal of DATE, TIME or TIMESTAMP (`type_name` with or without digits).
+pub(crate) fn is_time_literal(type_name: &str, text: &str) -> bool {
+    match type_name {
+        "DATE" => read::date(text).is_some() && text.len() >= "y-M-d".len(),
+        "TIME" => read::time(text).is_some(),
+        _ => text.contains(':') && read::timestamp(text).is_some(),
+    }
+}
 
 /// The name that the AST pass gives to `CAST(x AS t)`: `$CAST(x, 't')`.
 pub(crate) const CAST: &str = "$CAST";
@@ -257,21 +269,21 @@ fn to_decimal(array: &ArrayRef, (precision, scale): (u8, i8), is_try: bool) -> R
     let fits = |value: i128| (value.unsigned_abs() < limit.unsigned_abs()).then_some(value);
     let shown = D::Decimal128(precision, scale);
     let result: PrimitiveArray<Decimal128Type> = match array.data_type() {
-        D::Utf8 => read_texts(array, is_try, &shown, |text| {
-            fits(read::decimal(text.trim(), scale)?)
-        })?,
+        D::Utf8 => {
+            read_texts(array, is_try, &shown, |text| fits(read::decimal(text.trim(), scale)?))?
+        }
         D::Decimal128(_, from) => {
             let from = *from;
             array
                 .as_primitive::<Decimal128Type>()
                 .unary_opt(|value| rescale(value, from, scale).and_then(fits))
         }
-        D::Float32 => array.as_primitive::<Float32Type>().unary_opt(|value| {
-            fits(read::decimal(&value.to_string(), scale)?)
-        }),
-        D::Float64 => array.as_primitive::<Float64Type>().unary_opt(|value| {
-            fits(read::decimal(&value.to_string(), scale)?)
-        }),
+        D::Float32 => array
+            .as_primitive::<Float32Type>()
+            .unary_opt(|value| fits(read::decimal(&value.to_string(), scale)?)),
+        D::Float64 => array
+            .as_primitive::<Float64Type>()
+            .unary_opt(|value| fits(read::decimal(&value.to_string(), scale)?)),
         _ => {
             let wide = cast(array, &D::Int64)?;
             wide.as_primitive::<Int64Type>()
@@ -283,12 +295,11 @@ fn to_decimal(array: &ArrayRef, (precision, scale): (u8, i8), is_try: bool) -> R
 
 fn to_date(array: &ArrayRef, is_try: bool) -> Result<ArrayRef> {
     match array.data_type() {
-        DataType::Utf8 => Ok(Arc::new(read_texts::<Date32Type>(
-            array,
-            is_try,
-            &DataType::Date32,
-            |text| i32::try_from(read::date(text)?.days()).ok(),
-        )?)),
+        DataType::Utf8 => {
+            Ok(Arc::new(read_texts::<Date32Type>(array, is_try, &DataType::Date32, |text| {
+                i32::try_from(read::date(text)?.days()).ok()
+            })?))
+        }
         DataType::Timestamp(_, _) => {
             let millis = timestamp_millis(array)?;
             Ok(Arc::new(millis.unary_opt::<_, Date32Type>(|millis| {
@@ -368,11 +379,8 @@ fn to_timestamp(
         }
         other => return exec_err!("cannot cast {other} to a timestamp"),
     };
-    let values: PrimitiveArray<Int64Type> = if grain > 1 {
-        values.unary(|value| value - value.rem_euclid(grain))
-    } else {
-        values
-    };
+    let values: PrimitiveArray<Int64Type> =
+        if grain > 1 { values.unary(|value| value - value.rem_euclid(grain)) } else { values };
     let options = CastOptions { safe: false, ..CastOptions::default() };
     Ok(cast_with_options(&values, &target.data_type, &options)?)
 }
@@ -382,7 +390,13 @@ fn to_list(array: &ArrayRef, target: &TargetType, is_try: bool) -> Result<ArrayR
     let (DataType::List(field), Some(item)) = (&target.data_type, &target.item) else {
         return exec_err!("cannot cast to {}", target.data_type);
     };
-    let items = convert(lists.values(), item, is_try)?;
-    let offsets = lists.offsets().clone();
+    // Only the items of these rows: others may not be convertible.
+    let first = lists.value_offsets().first().copied().unwrap_or_default();
+    let last = lists.value_offsets().last().copied().unwrap_or_default();
+    let (start, end) = (usize::try_from(first).unwrap_or(0), usize::try_from(last).unwrap_or(0));
+    let items = convert(&lists.values().slice(start, end - start), item, is_try)?;
+    let lengths = lists.value_offsets().windows(2).map(|pair| pair[1] - pair[0]);
+    let lengths = lengths.map(|length| usize::try_from(length).unwrap_or(0));
+    let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, items, lists.nulls().cloned())?))
 }

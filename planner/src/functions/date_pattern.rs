@@ -18,8 +18,18 @@ enum Part {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -112,8 +122,8 @@ fn write_field(out: &mut String, (letter, width): (char, usize), day: Day, time:
         'M' | 'L' => day.month.into(),
         'd' => day.day.into(),
         'D' => day.day_of_year(),
-        'Q' | 'q' if width == 3 => return write(out, format_args!("Q{}", (day.month + 2) / 3)),
-        'Q' | 'q' => ((day.month + 2) / 3).into(),
+        'Q' | 'q' if width == 3 => return write(out, format_args!("Q{}", day.month.div_ceil(3))),
+        'Q' | 'q' => day.month.div_ceil(3).into(),
         'E' => return write_name(out, &WEEKDAYS, small(iso_weekday(day.days())), width.max(3)),
         // Weeks begin on Sunday; the first one of a year has its first day.
         'e' => iso_weekday(day.days()) % 7 + 1,
@@ -121,9 +131,21 @@ fn write_field(out: &mut String, (letter, width): (char, usize), day: Day, time:
         'W' => week_of(day.day.into(), day),
         'a' => return out.push_str(if hour < 12 { "AM" } else { "PM" }),
         'H' => hour.into(),
-        'k' => if hour == 0 { 24 } else { hour.into() },
+        'k' => {
+            if hour == 0 {
+                24
+            } else {
+                hour.into()
+            }
+        }
         'K' => (hour % 12).into(),
-        'h' => if hour % 12 == 0 { 12 } else { (hour % 12).into() },
+        'h' => {
+            if hour.is_multiple_of(12) {
+                12
+            } else {
+                (hour % 12).into()
+            }
+        }
         'm' => time.minute.into(),
         's' => time.second.into(),
         'n' => time.nano.into(),

@@ -23,15 +23,24 @@ pub(super) const MODULO: &str = "$MODULO";
 
 pub(super) const DEFINITIONS: &[Definition] = &[
     define(ADD, "NN", |args| result_type(args, sum_type), |call| calculate(call, Operation::Add)),
-    define(SUBTRACT, "NN", |args| result_type(args, sum_type), |call| {
-        calculate(call, Operation::Subtract)
-    }),
-    define(MULTIPLY, "NN", |args| result_type(args, product_type), |call| {
-        calculate(call, Operation::Multiply)
-    }),
-    define(DIVIDE, "NN", |args| result_type(args, quotient_type), |call| {
-        calculate(call, Operation::Divide)
-    }),
+    define(
+        SUBTRACT,
+        "NN",
+        |args| result_type(args, sum_type),
+        |call| calculate(call, Operation::Subtract),
+    ),
+    define(
+        MULTIPLY,
+        "NN",
+        |args| result_type(args, product_type),
+        |call| calculate(call, Operation::Multiply),
+    ),
+    define(
+        DIVIDE,
+        "NN",
+        |args| result_type(args, quotient_type),
+        |call| calculate(call, Operation::Divide),
+    ),
     define(MODULO, "NN", remainder_type, remainder),
     define("MOD", "NN", remainder_type, remainder),
 ];
@@ -93,10 +102,7 @@ fn digits(data_type: &DataType) -> Option<Digits> {
     Some((i32::from(precision), i32::from(scale)))
 }
 
-fn result_type(
-    args: &ReturnFieldArgs<'_>,
-    rule: fn(Digits, Digits) -> Digits,
-) -> Result<DataType> {
+fn result_type(args: &ReturnFieldArgs<'_>, rule: fn(Digits, Digits) -> Digits) -> Result<DataType> {
     let (left, right) = (returns::argument(args, 0)?, returns::argument(args, 1)?);
     match (digits(&left), digits(&right)) {
         (Some(left), Some(right)) => Ok(fit(rule(left, right))),
@@ -180,12 +186,13 @@ fn calculate_doubles(call: &Call<'_>, operation: Operation) -> Result<ArrayRef> 
     let left = cast(&call.array(0)?, &DataType::Float64)?;
     let right = cast(&call.array(1)?, &DataType::Float64)?;
     let (left, right) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
-    let result = arrow::compute::binary::<_, _, _, Float64Type>(left, right, |a, b| match operation {
-        Operation::Add => a + b,
-        Operation::Subtract => a - b,
-        Operation::Multiply => a * b,
-        Operation::Divide => a / b,
-    })?;
+    let result =
+        arrow::compute::binary::<_, _, _, Float64Type>(left, right, |a, b| match operation {
+            Operation::Add => a + b,
+            Operation::Subtract => a - b,
+            Operation::Multiply => a * b,
+            Operation::Divide => a / b,
+        })?;
     Ok(Arc::new(result))
 }
 

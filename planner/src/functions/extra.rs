@@ -6,9 +6,30 @@ use datafusion::logical_expr::ScalarUDF;
 
 /// Their names; those that Flink has too are ours.
 const NAMES: [&str; 24] = [
-    "acosh", "asinh", "atanh", "bit_length", "cbrt", "coalesce", "contains", "date_bin",
-    "date_trunc", "factorial", "find_in_set", "gcd", "isnan", "iszero", "lcm", "levenshtein",
-    "nanvl", "nvl", "nvl2", "octet_length", "regexp_like", "split_part", "strpos", "to_hex",
+    "acosh",
+    "asinh",
+    "atanh",
+    "bit_length",
+    "cbrt",
+    "coalesce",
+    "contains",
+    "date_bin",
+    "date_trunc",
+    "factorial",
+    "find_in_set",
+    "gcd",
+    "isnan",
+    "iszero",
+    "lcm",
+    "levenshtein",
+    "nanvl",
+    "nvl",
+    "nvl2",
+    "octet_length",
+    "regexp_like",
+    "split_part",
+    "strpos",
+    "to_hex",
 ];
 
 /// The functions with their upper-case names.

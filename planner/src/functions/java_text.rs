@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use arrow::array::{
-    Array, AsArray,
-};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, Time32MillisecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
@@ -22,12 +20,24 @@ pub(super) fn write(out: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 /// A DOUBLE as Java writes it: `1.0`, `1.0E7`, `NaN`.
 pub(super) fn write_double(out: &mut String, value: f64) {
-    write_float(out, value.is_nan(), value.is_infinite(), value.is_sign_negative(), format_args!("{value:e}"));
+    write_float(
+        out,
+        value.is_nan(),
+        value.is_infinite(),
+        value.is_sign_negative(),
+        format_args!("{value:e}"),
+    );
 }
 
 /// A FLOAT as Java writes it.
 pub(super) fn write_real(out: &mut String, value: f32) {
-    write_float(out, value.is_nan(), value.is_infinite(), value.is_sign_negative(), format_args!("{value:e}"));
+    write_float(
+        out,
+        value.is_nan(),
+        value.is_infinite(),
+        value.is_sign_negative(),
+        format_args!("{value:e}"),
+    );
 }
 
 fn write_float(
@@ -94,7 +104,9 @@ pub(super) fn write_date(out: &mut String, days: i64) {
 /// `10:11:12` with so many digits of a fraction.
 pub(super) fn write_time(out: &mut String, time: TimeOfDay, digits: u32) {
     write(out, format_args!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second));
-    if let Ok(width) = usize::try_from(digits) && width > 0 {
+    if let Ok(width) = usize::try_from(digits)
+        && width > 0
+    {
         let fraction = time.nano / 10_u32.pow(9 - digits.min(9));
         write(out, format_args!(".{fraction:0width$}"));
     }

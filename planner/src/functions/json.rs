@@ -13,15 +13,27 @@ use super::json_path::{Json, JsonPath};
 pub(super) const DEFINITIONS: &[Definition] = &[
     define("JSON_VALUE", "SS", returns::text, |call| {
         texts(call, |found, out| match found {
-            [Json::Text(text)] => Some(out.push_str(text)),
-            [Json::Number(text)] => Some(out.push_str(text)),
-            [Json::Bool(value)] => Some(out.push_str(if *value { "true" } else { "false" })),
+            [Json::Text(text)] => {
+                let _: () = out.push_str(text);
+                Some(())
+            }
+            [Json::Number(text)] => {
+                let _: () = out.push_str(text);
+                Some(())
+            }
+            [Json::Bool(value)] => {
+                let _: () = out.push_str(if *value { "true" } else { "false" });
+                Some(())
+            }
             _ => None,
         })
     }),
     define("JSON_QUERY", "SS", returns::text, |call| {
         texts(call, |found, out| match found {
-            [value @ (Json::Object(_) | Json::Array(_))] => Some(value.write(out)),
+            [value @ (Json::Object(_) | Json::Array(_))] => {
+                let _: () = value.write(out);
+                Some(())
+            }
             _ => None,
         })
     }),
@@ -34,7 +46,7 @@ struct Paths<'a> {
     known: Option<(&'a str, JsonPath)>,
 }
 
-impl<'a> Paths<'a> {
+impl Paths<'_> {
     fn get(&mut self, row: usize) -> Result<Option<&JsonPath>> {
         let Some(text) = self.column.get(row) else { return Ok(None) };
         if self.known.as_ref().is_none_or(|(known, _)| *known != text) {
@@ -47,10 +59,7 @@ impl<'a> Paths<'a> {
     }
 }
 
-fn texts(
-    call: &Call<'_>,
-    write: fn(&[Json<'_>], &mut String) -> Option<()>,
-) -> Result<ArrayRef> {
+fn texts(call: &Call<'_>, write: fn(&[Json<'_>], &mut String) -> Option<()>) -> Result<ArrayRef> {
     let (texts, paths) = (call.argument(0)?, call.argument(1)?);
     let texts = texts.texts()?;
     let mut paths = Paths { column: paths.texts()?, known: None };

@@ -116,7 +116,8 @@ impl<'a> Reader<'a> {
         let (number, rest) = self.rest.split_at(end);
         let unsigned = number.strip_prefix('-').unwrap_or(number);
         let is_number = unsigned.starts_with(|c: char| c.is_ascii_digit())
-            && (!unsigned.starts_with('0') || !unsigned[1..].starts_with(|c: char| c.is_ascii_digit()))
+            && (!unsigned.starts_with('0')
+                || !unsigned.chars().nth(1).is_some_and(|c| c.is_ascii_digit()))
             && !unsigned.ends_with('.')
             && !unsigned.contains(".e")
             && unsigned.parse::<f64>().is_ok();
@@ -224,7 +225,8 @@ impl JsonPath {
     /// Reads a path; nothing if it has more than these steps.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let text = text.strip_prefix("lax ").or_else(|| text.strip_prefix("strict ")).unwrap_or(text);
+        let text =
+            text.strip_prefix("lax ").or_else(|| text.strip_prefix("strict ")).unwrap_or(text);
         let text = text.trim_start();
         let mut steps = Vec::new();
         let mut rest = match text.strip_prefix('$') {
@@ -276,7 +278,8 @@ impl JsonPath {
 fn member(text: &str) -> Option<(String, &str)> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "*?()'\"$@".contains(c));
+    let is_name =
+        !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "*?()'\"$@".contains(c));
     is_name.then(|| (name.to_owned(), rest))
 }
 

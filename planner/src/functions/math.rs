@@ -1,15 +1,19 @@
 //! Mathematical functions.
 
+#![expect(clippy::cast_precision_loss, reason = "a DOUBLE holds the nearest number")]
+#![expect(clippy::cast_possible_truncation, reason = "Java narrows by cutting, as `as` does")]
+#![expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, PrimitiveArray};
 use arrow::compute::kernels::cmp::{gt, lt};
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{cast, nullif, is_null, or};
+use arrow::compute::{cast, is_null, nullif, or};
 use arrow::datatypes::{
     DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::ReturnFieldArgs;
 
 use super::builtin::{Definition, define, returns};
@@ -34,8 +38,8 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     define("CEIL", "N", whole_type, |call| map(call, |v| v, f64::ceil, ceil_decimal)),
     define("CEILING", "N", whole_type, |call| map(call, |v| v, f64::ceil, ceil_decimal)),
     define("FLOOR", "N", whole_type, |call| map(call, |v| v, f64::floor, floor_decimal)),
-    define("ROUND", "N NI", rounded_type, |call| to_digits(call, true)),
-    define("TRUNCATE", "N NI", rounded_type, |call| to_digits(call, false)),
+    define("ROUND", "N NL", rounded_type, |call| to_digits(call, true)),
+    define("TRUNCATE", "N NL", rounded_type, |call| to_digits(call, false)),
     define("$NEGATE", "N", returns::first, |call| {
         map(call, i64::wrapping_neg, |v| -v, |value, _| Some(-value))
     }),
@@ -99,7 +103,7 @@ fn rounded_type(args: &ReturnFieldArgs<'_>) -> Result<DataType> {
         1 => 0,
         _ => match returns::integer(args, 1) {
             Some(digits) => digits,
-            None => return Ok(number),
+            None => return plan_err!("the digits for a DECIMAL must be a literal"),
         },
     };
     if digits >= i64::from(scale) {
@@ -164,9 +168,10 @@ fn to_digits(call: &Call<'_>, rounds: bool) -> Result<ArrayRef> {
         return to_constant_digits(call, 0, rounds);
     }
     let digits = call.argument(1)?;
-    let column = digits.ints()?;
+    let column = digits.bigints()?;
+    let clamp = |digits: i64| i32::try_from(digits.clamp(-400, 400)).unwrap_or(0);
     if let Some(digits) = column.constant() {
-        return to_constant_digits(call, digits, rounds);
+        return to_constant_digits(call, clamp(digits), rounds);
     }
     // A column of digits is rare: every row is a call of its own.
     let array = call.array(0)?;
@@ -175,7 +180,7 @@ fn to_digits(call: &Call<'_>, rounds: bool) -> Result<ArrayRef> {
         let value = datafusion::logical_expr::ColumnarValue::Array(array.slice(row, 1));
         let one = Call { arguments: &[value], rows: 1, ..*call };
         rows.push(match column.get(row) {
-            Some(digits) => to_constant_digits(&one, digits, rounds)?,
+            Some(digits) => to_constant_digits(&one, clamp(digits), rounds)?,
             None => arrow::array::new_null_array(call.return_type, 1),
         });
     }

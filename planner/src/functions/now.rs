@@ -1,5 +1,7 @@
 //! The current time: that of the step, the same for all rows and expressions of it.
 
+#![expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::{
     DataType, Date32Type, Int64Type, Time32MillisecondType, TimeUnit, TimestampMillisecondType,
@@ -19,7 +21,12 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     define("NOW", "", ltz, timestamp),
     define("CURRENT_ROW_TIMESTAMP", "", ltz, timestamp),
     define("PROCTIME", "", ltz, timestamp),
-    define("LOCALTIMESTAMP", "", |_| Ok(DataType::Timestamp(TimeUnit::Millisecond, None)), timestamp),
+    define(
+        "LOCALTIMESTAMP",
+        "",
+        |_| Ok(DataType::Timestamp(TimeUnit::Millisecond, None)),
+        timestamp,
+    ),
     define("CURRENT_DATE", "", returns::date, |call| {
         let days = i32::try_from(millis(call).div_euclid(MILLIS_PER_DAY)).ok();
         call.values::<Date32Type>(|_| Ok(days))

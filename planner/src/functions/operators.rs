@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::common::Column;
 use datafusion::common::{DFSchema, Result, ScalarValue, TableReference, plan_err};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
 };
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, ScalarUDF, lit};
-use datafusion::common::Column;
 use sqlparser::ast::BinaryOperator;
 
 use super::builtin::is_number;
@@ -88,8 +88,18 @@ impl FlinkOperators {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         use DataType as D;
         let is_time = |t: &D| matches!(t, D::Date32 | D::Time32(_) | D::Timestamp(_, _));
-        if left == right || left.is_null() || right.is_null() || (is_number(left) && is_number(right))
-        {
+        if is_number(left) && is_number(right) {
+            // DataFusion would make a DECIMAL of the DOUBLE, and fail on great ones.
+            let is_decimal = |t: &D| matches!(t, D::Decimal128(_, _));
+            if (is_decimal(left) && right.is_floating())
+                || (left.is_floating() && is_decimal(right))
+            {
+                expr.left = cast(expr.left, D::Float64);
+                expr.right = cast(expr.right, D::Float64);
+            }
+            return Ok(PlannerResult::Original(expr));
+        }
+        if left == right || left.is_null() || right.is_null() {
             return Ok(PlannerResult::Original(expr));
         }
         match (left, right) {

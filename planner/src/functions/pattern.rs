@@ -3,6 +3,8 @@
 //! A pattern is compiled once a batch, or once for a run of equal patterns in a column. Java's
 //! look-around and back references do not exist here; such a pattern counts as broken.
 
+#![expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListBuilder, StringArray, StringBuilder};
@@ -36,8 +38,31 @@ fn text_list(_: &ReturnFieldArgs<'_>) -> Result<DataType> {
     Ok(DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))))
 }
 
+/// Java's classes `\\w`, `\\d` and `\\s` are ASCII; those of the regex library are not.
+fn java_pattern(pattern: &str) -> String {
+    let mut source = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            source.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('w') => source.push_str("[0-9A-Za-z_]"),
+            Some('W') => source.push_str("[^0-9A-Za-z_]"),
+            Some('d') => source.push_str("[0-9]"),
+            Some('D') => source.push_str("[^0-9]"),
+            Some('s') => source.push_str("[ \\t\\n\\x0B\\f\\r]"),
+            Some('S') => source.push_str("[^ \\t\\n\\x0B\\f\\r]"),
+            Some(other) => source.extend(['\\', other]),
+            None => source.push('\\'),
+        }
+    }
+    source
+}
+
 fn compile(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build().ok()
+    RegexBuilder::new(&java_pattern(pattern)).size_limit(PATTERN_BYTES_MAX).build().ok()
 }
 
 /// The patterns of a batch; the last one compiled is kept.
@@ -51,14 +76,32 @@ impl<'a> Patterns<'a> {
         Self { column, compiled: None }
     }
 
-    /// The row's pattern: nothing for NULL, nothing inside for one that is broken.
-    fn get(&mut self, row: usize) -> Option<Option<&Regex>> {
-        let pattern = self.column.get(row)?;
+    /// The row's pattern.
+    fn get(&mut self, row: usize) -> Compiled<'_> {
+        let Some(pattern) = self.column.get(row) else { return Compiled::Null };
         if self.compiled.as_ref().is_none_or(|(known, _)| *known != pattern) {
             self.compiled = Some((pattern, compile(pattern)));
         }
-        self.compiled.as_ref().map(|(_, regex)| regex.as_ref())
+        match &self.compiled {
+            Some((_, Some(regex))) => Compiled::Regex(regex),
+            Some((_, None)) | None => Compiled::Broken,
+        }
     }
+
+    /// The row's pattern, if there is one and it is not broken.
+    fn usable(&mut self, row: usize) -> Option<&Regex> {
+        match self.get(row) {
+            Compiled::Regex(regex) => Some(regex),
+            Compiled::Null | Compiled::Broken => None,
+        }
+    }
+}
+
+/// What a row's pattern is.
+enum Compiled<'a> {
+    Null,
+    Broken,
+    Regex(&'a Regex),
 }
 
 fn broken(pattern: &str) -> DataFusionError {
@@ -72,8 +115,11 @@ fn regexp(call: &Call<'_>) -> Result<ArrayRef> {
     let mut patterns = Patterns::new(patterns.texts()?);
     call.booleans(|row| {
         let Some(text) = texts.get(row) else { return Ok(None) };
-        let Some(regex) = patterns.get(row) else { return Ok(None) };
-        Ok(Some(regex.is_some_and(|r| !r.as_str().is_empty() && r.is_match(text))))
+        Ok(match patterns.get(row) {
+            Compiled::Null => None,
+            Compiled::Broken => Some(false),
+            Compiled::Regex(regex) => Some(!regex.as_str().is_empty() && regex.is_match(text)),
+        })
     })
 }
 
@@ -82,14 +128,14 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = texts.texts()?;
     let mut patterns = Patterns::new(patterns.texts()?);
     let groups = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let groups = groups.as_ref().map(|argument| argument.ints()).transpose()?;
+    let groups = groups.as_ref().map(super::call::Argument::ints).transpose()?;
     call.slices(|row| {
         let text = texts.get(row)?;
         let group = match &groups {
             Some(groups) => groups.get(row)?,
             None => 0,
         };
-        let captures = patterns.get(row)??.captures(text)?;
+        let captures = patterns.usable(row)?.captures(text)?;
         captures.get(usize::try_from(group).ok()?).map(|found| found.as_str())
     })
 }
@@ -99,12 +145,12 @@ fn extract_all(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = texts.texts()?;
     let mut patterns = Patterns::new(patterns.texts()?);
     let groups = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let groups = groups.as_ref().map(|argument| argument.ints()).transpose()?;
+    let groups = groups.as_ref().map(super::call::Argument::ints).transpose()?;
     let mut lists = ListBuilder::new(StringBuilder::new());
     for row in 0..call.rows {
         let group = groups.as_ref().map_or(Some(1), |groups| groups.get(row));
         let group = group.and_then(|group| usize::try_from(group).ok());
-        let regex = patterns.get(row).flatten();
+        let regex = patterns.usable(row);
         let (Some(text), Some(regex), Some(group)) = (texts.get(row), regex, group) else {
             lists.append(false);
             continue;
@@ -125,9 +171,9 @@ fn replace(call: &Call<'_>) -> Result<ArrayRef> {
     call.write_texts(|row, out| {
         let Some((text, new)) = texts.get(row).zip(news.get(row)) else { return Ok(None) };
         let regex = match patterns.get(row) {
-            None => return Ok(None),
-            Some(Some(regex)) => regex,
-            Some(None) => return Err(broken(patterns.column.get(row).unwrap_or_default())),
+            Compiled::Null => return Ok(None),
+            Compiled::Regex(regex) => regex,
+            Compiled::Broken => return Err(broken(patterns.column.get(row).unwrap_or_default())),
         };
         let mut done = 0;
         for found in regex.find_iter(text) {
@@ -145,7 +191,7 @@ fn count(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = texts.texts()?;
     let mut patterns = Patterns::new(patterns.texts()?);
     call.ints(|row| {
-        let regex = patterns.get(row).flatten();
+        let regex = patterns.usable(row);
         let found = texts.get(row).zip(regex).map(|(text, regex)| regex.find_iter(text).count());
         Ok(found.and_then(|count| i32::try_from(count).ok()))
     })
@@ -156,7 +202,7 @@ fn instr(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = texts.texts()?;
     let mut patterns = Patterns::new(patterns.texts()?);
     call.ints(|row| {
-        let regex = patterns.get(row).flatten();
+        let regex = patterns.usable(row);
         Ok(texts.get(row).zip(regex).map(|(text, regex)| match regex.find(text) {
             Some(found) => {
                 let before = text.get(..found.start()).unwrap_or_default();
@@ -173,7 +219,7 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
     let mut patterns = Patterns::new(patterns.texts()?);
     call.slices(|row| {
         let text = texts.get(row)?;
-        patterns.get(row)??.find(text).map(|found| found.as_str())
+        patterns.usable(row)?.find(text).map(|found| found.as_str())
     })
 }
 
@@ -250,7 +296,7 @@ fn like_to_regex(pattern: &str, escape: Option<char>) -> Result<String> {
 
 fn like(call: &Call<'_>) -> Result<ArrayRef> {
     let escape = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let escape = escape.as_ref().map(|argument| argument.texts()).transpose()?;
+    let escape = escape.as_ref().map(super::call::Argument::texts).transpose()?;
     let build = |pattern: &str, row: usize| {
         Matcher::new(pattern, escape.as_ref().and_then(|escape| escape.get(row)))
     };

@@ -3,11 +3,15 @@
 //! Everything floors. Flink truncates toward 1970 in some of these functions, so that the last
 //! second of 1969 is in 1970 there; that is not followed.
 
+#![expect(clippy::cast_possible_truncation, reason = "Java narrows by cutting, as `as` does")]
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, Time32MillisecondType, TimeUnit};
+use arrow::datatypes::{
+    DataType, Date32Type, Int32Type, Int64Type, Time32MillisecondType, TimeUnit,
+};
 use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
 use datafusion::logical_expr::ReturnFieldArgs;
 
@@ -144,9 +148,9 @@ impl Points {
             _ => 1,
         };
         let array = match argument.array.data_type() {
-            DataType::Timestamp(_, _) => cast(&argument.array, &DataType::Int64)?
-                .as_primitive::<Int64Type>()
-                .clone(),
+            DataType::Timestamp(_, _) => {
+                cast(&argument.array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()
+            }
             DataType::Time32(_) => argument
                 .array
                 .as_primitive::<Time32MillisecondType>()
@@ -171,8 +175,9 @@ impl Points {
         call: &Call<'_>,
         mut function: impl FnMut(usize, i64) -> Option<i64>,
     ) -> Result<ArrayRef> {
-        let values: Int64Array =
-            (0..call.rows).map(|row| self.get(row).and_then(|point| function(row, point))).collect();
+        let values: Int64Array = (0..call.rows)
+            .map(|row| self.get(row).and_then(|point| function(row, point)))
+            .collect();
         from_points(&values, self.per_second, call.return_type)
     }
 }
@@ -305,9 +310,7 @@ fn add(call: &Call<'_>) -> Result<ArrayRef> {
         let count = counts.get(row)?;
         match (unit.months(), unit.nanos()) {
             (Some(months), _) => add_months(point, count.checked_mul(months)?, per_second),
-            (None, Some(nanos)) => {
-                point.checked_add(count.checked_mul(units(nanos, per_second))?)
-            }
+            (None, Some(nanos)) => point.checked_add(count.checked_mul(units(nanos, per_second))?),
             (None, None) => None,
         }
     })
@@ -345,8 +348,7 @@ fn months_between(from: i128, to: i128, per_second: i64) -> i128 {
         Day::from_days(i64::try_from(point.div_euclid(day_length)).unwrap_or(i64::MAX))
     };
     let (first, last) = (day(from), day(to));
-    let mut months =
-        (last.year - first.year) * 12 + i64::from(last.month) - i64::from(first.month);
+    let mut months = (last.year - first.year) * 12 + i64::from(last.month) - i64::from(first.month);
     let reached = |months: i64| {
         let moved = first.plus_months(months);
         (moved.days(), from.rem_euclid(day_length))

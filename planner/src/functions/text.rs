@@ -1,8 +1,10 @@
 //! String functions. Positions count characters (code points) from 1.
 
+#![expect(clippy::unnecessary_wraps, reason = "functions of one table have one shape")]
+
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, ListBuilder, MapBuilder, StringBuilder};
+use arrow::array::{ArrayRef, ListBuilder, MapBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ReturnFieldArgs;
@@ -17,15 +19,21 @@ pub(super) const CONCATENATE: &str = "$CONCATENATE";
 const TEXT_BYTES_MAX: usize = 1 << 24;
 
 pub(super) const DEFINITIONS: &[Definition] = &[
-    define("UPPER", "S", returns::text, |call| rewrite(call, |s, out| {
-        out.extend(s.chars().flat_map(char::to_uppercase));
-    })),
-    define("LOWER", "S", returns::text, |call| rewrite(call, |s, out| {
-        out.push_str(&s.to_lowercase());
-    })),
-    define("REVERSE", "S", returns::text, |call| rewrite(call, |s, out| {
-        out.extend(s.chars().rev());
-    })),
+    define("UPPER", "S", returns::text, |call| {
+        rewrite(call, |s, out| {
+            out.extend(s.chars().flat_map(char::to_uppercase));
+        })
+    }),
+    define("LOWER", "S", returns::text, |call| {
+        rewrite(call, |s, out| {
+            out.push_str(&s.to_lowercase());
+        })
+    }),
+    define("REVERSE", "S", returns::text, |call| {
+        rewrite(call, |s, out| {
+            out.extend(s.chars().rev());
+        })
+    }),
     define("INITCAP", "S", returns::text, |call| rewrite(call, capitalise)),
     define("TRIM", "S SS", returns::text, |call| trim(call, true, true)),
     define("BTRIM", "S SS", returns::text, |call| trim(call, true, true)),
@@ -115,7 +123,7 @@ fn trim(call: &Call<'_>, from_start: bool, from_end: bool) -> Result<ArrayRef> {
     let texts = call.argument(0)?;
     let texts = texts.texts()?;
     let characters = if call.argument_count() > 1 { Some(call.argument(1)?) } else { None };
-    let characters = characters.as_ref().map(|argument| argument.texts()).transpose()?;
+    let characters = characters.as_ref().map(super::call::Argument::texts).transpose()?;
     call.slices(|row| {
         let text = texts.get(row)?;
         let set = match &characters {
@@ -149,7 +157,7 @@ fn substring(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, starts) = (call.argument(0)?, call.argument(1)?);
     let (texts, starts) = (texts.texts()?, starts.ints()?);
     let lengths = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let lengths = lengths.as_ref().map(|argument| argument.ints()).transpose()?;
+    let lengths = lengths.as_ref().map(super::call::Argument::ints).transpose()?;
     call.slices(|row| {
         let (text, start) = (texts.get(row)?, i64::from(starts.get(row)?));
         let length = match &lengths {
@@ -183,7 +191,7 @@ fn end(call: &Call<'_>, is_left: bool) -> Result<ArrayRef> {
 fn concat(call: &Call<'_>) -> Result<ArrayRef> {
     let arguments =
         (0..call.argument_count()).map(|i| call.argument(i)).collect::<Result<Vec<_>>>()?;
-    let columns = arguments.iter().map(|a| a.texts()).collect::<Result<Vec<_>>>()?;
+    let columns = arguments.iter().map(super::call::Argument::texts).collect::<Result<Vec<_>>>()?;
     call.write_texts(|row, out| {
         for column in &columns {
             match column.get(row) {
@@ -199,7 +207,7 @@ fn concat(call: &Call<'_>) -> Result<ArrayRef> {
 fn concat_with_separator(call: &Call<'_>) -> Result<ArrayRef> {
     let arguments =
         (0..call.argument_count()).map(|i| call.argument(i)).collect::<Result<Vec<_>>>()?;
-    let columns = arguments.iter().map(|a| a.texts()).collect::<Result<Vec<_>>>()?;
+    let columns = arguments.iter().map(super::call::Argument::texts).collect::<Result<Vec<_>>>()?;
     let Some((separators, columns)) = columns.split_first() else {
         return exec_err!("`CONCAT_WS` lacks its separator");
     };
@@ -237,7 +245,7 @@ fn locate(call: &Call<'_>, needle: usize, haystack: usize) -> Result<ArrayRef> {
     let (needles, texts) = (call.argument(needle)?, call.argument(haystack)?);
     let (needles, texts) = (needles.texts()?, texts.texts()?);
     let starts = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let starts = starts.as_ref().map(|argument| argument.ints()).transpose()?;
+    let starts = starts.as_ref().map(super::call::Argument::ints).transpose()?;
     call.ints(|row| {
         let Some((needle, text)) = needles.get(row).zip(texts.get(row)) else { return Ok(None) };
         let start = match &starts {
@@ -260,8 +268,9 @@ fn locate(call: &Call<'_>, needle: usize, haystack: usize) -> Result<ArrayRef> {
 fn instr(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, needles) = (call.argument(0)?, call.argument(1)?);
     let (texts, needles) = (texts.texts()?, needles.texts()?);
-    let numbers = (2..call.argument_count()).map(|i| call.argument(i)).collect::<Result<Vec<_>>>()?;
-    let numbers = numbers.iter().map(|a| a.ints()).collect::<Result<Vec<_>>>()?;
+    let numbers =
+        (2..call.argument_count()).map(|i| call.argument(i)).collect::<Result<Vec<_>>>()?;
+    let numbers = numbers.iter().map(super::call::Argument::ints).collect::<Result<Vec<_>>>()?;
     call.ints(|row| {
         let Some((text, needle)) = texts.get(row).zip(needles.get(row)) else { return Ok(None) };
         let mut given = [1, 1];
@@ -307,7 +316,8 @@ fn replace(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, from, to) = (call.argument(0)?, call.argument(1)?, call.argument(2)?);
     let (texts, from, to) = (texts.texts()?, from.texts()?, to.texts()?);
     call.write_texts(|row, out| {
-        let (Some(text), Some(from), Some(to)) = (texts.get(row), from.get(row), to.get(row)) else {
+        let (Some(text), Some(from), Some(to)) = (texts.get(row), from.get(row), to.get(row))
+        else {
             return Ok(None);
         };
         let mut done = 0;
@@ -412,7 +422,7 @@ fn overlay(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, parts, starts) = (call.argument(0)?, call.argument(1)?, call.argument(2)?);
     let (texts, parts, starts) = (texts.texts()?, parts.texts()?, starts.ints()?);
     let lengths = if call.argument_count() > 3 { Some(call.argument(3)?) } else { None };
-    let lengths = lengths.as_ref().map(|argument| argument.ints()).transpose()?;
+    let lengths = lengths.as_ref().map(super::call::Argument::ints).transpose()?;
     call.write_texts(|row, out| {
         let (Some(text), Some(new), Some(start)) =
             (texts.get(row), parts.get(row), starts.get(row))
@@ -434,7 +444,9 @@ fn overlay(call: &Call<'_>) -> Result<ArrayRef> {
         };
         out.push_str(part(text, 0, start - 1));
         out.push_str(new);
-        if let Ok(length) = usize::try_from(length) && length > 0 {
+        if let Ok(length) = usize::try_from(length)
+            && length > 0
+        {
             out.push_str(part(text, start - 1 + length, count));
         }
         Ok(Some(()))
@@ -445,7 +457,8 @@ fn translate(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, from, to) = (call.argument(0)?, call.argument(1)?, call.argument(2)?);
     let (texts, from, to) = (texts.texts()?, from.texts()?, to.texts()?);
     call.write_texts(|row, out| {
-        let (Some(text), Some(from), Some(to)) = (texts.get(row), from.get(row), to.get(row)) else {
+        let (Some(text), Some(from), Some(to)) = (texts.get(row), from.get(row), to.get(row))
+        else {
             return Ok(None);
         };
         out.extend(text.chars().filter_map(|character| {
@@ -463,7 +476,8 @@ fn text_to_map(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = texts.texts()?;
     let separators =
         (1..call.argument_count()).map(|i| call.argument(i)).collect::<Result<Vec<_>>>()?;
-    let separators = separators.iter().map(|a| a.texts()).collect::<Result<Vec<_>>>()?;
+    let separators =
+        separators.iter().map(super::call::Argument::texts).collect::<Result<Vec<_>>>()?;
     let mut maps = MapBuilder::new(
         Some(arrow::array::MapFieldNames {
             entry: "entries".to_owned(),
@@ -500,8 +514,9 @@ fn text_to_map(call: &Call<'_>) -> Result<ArrayRef> {
 fn choose(call: &Call<'_>) -> Result<ArrayRef> {
     let indices = call.argument(0)?;
     let indices = indices.ints()?;
-    let arguments = (1..call.argument_count()).map(|i| call.array(i)).collect::<Result<Vec<_>>>()?;
-    let columns: Vec<_> = arguments.iter().map(|array| array.as_string::<i32>()).collect();
+    let arguments =
+        (1..call.argument_count()).map(|i| call.array(i)).collect::<Result<Vec<_>>>()?;
+    let columns: Vec<_> = arguments.iter().map(arrow::array::AsArray::as_string::<i32>).collect();
     call.slices(|row| {
         let index = usize::try_from(indices.get(row)?).ok()?.checked_sub(1)?;
         let column = columns.get(index)?;

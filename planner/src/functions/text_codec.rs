@@ -14,9 +14,11 @@ use super::text::rewrite;
 pub(super) const DEFINITIONS: &[Definition] = &[
     define("ASCII", "S", returns::int, ascii),
     define("CHR", "L", returns::text, chr),
-    define("TO_BASE64", "S", returns::text, |call| rewrite(call, |text, out| {
-        STANDARD.encode_string(text, out);
-    })),
+    define("TO_BASE64", "S", returns::text, |call| {
+        rewrite(call, |text, out| {
+            STANDARD.encode_string(text, out);
+        })
+    }),
     define("FROM_BASE64", "S", returns::text, from_base64),
     define("MD5", "S", returns::text, |call| rewrite(call, digest::<md5::Md5>)),
     define("SHA1", "S", returns::text, |call| rewrite(call, digest::<sha1::Sha1>)),
@@ -191,7 +193,7 @@ fn parse_url(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, parts) = (call.argument(0)?, call.argument(1)?);
     let (texts, parts) = (texts.texts()?, parts.texts()?);
     let keys = if call.argument_count() > 2 { Some(call.argument(2)?) } else { None };
-    let keys = keys.as_ref().map(|argument| argument.texts()).transpose()?;
+    let keys = keys.as_ref().map(super::call::Argument::texts).transpose()?;
     call.write_texts(|row, out| {
         let Some((text, part)) = texts.get(row).zip(parts.get(row)) else { return Ok(None) };
         let Some(url) = Url::parse(text) else { return Ok(None) };
@@ -210,10 +212,11 @@ fn parse_url(call: &Call<'_>) -> Result<ArrayRef> {
             ("USERINFO", None) => url.authority.rsplit_once('@').map(|(user, _)| user),
             ("FILE", None) => {
                 out.push_str(url.path);
-                url.query.map(|query| {
-                    out.push('?');
-                    query
-                }).or(Some(""))
+                url.query
+                    .inspect(|_query| {
+                        out.push('?');
+                    })
+                    .or(Some(""))
             }
             (_, None) => None,
         };

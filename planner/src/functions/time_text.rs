@@ -17,16 +17,21 @@ use super::types::{per_second, timestamp_ltz, unit_of};
 
 pub(super) const DEFINITIONS: &[Definition] = &[
     define("DATE_FORMAT", "TS SS", returns::text, date_format),
-    define("TO_TIMESTAMP", "S SS", |_| Ok(DataType::Timestamp(TimeUnit::Millisecond, None)), |call| {
-        let patterns = Patterns::new(call, 1)?;
-        let texts = call.argument(0)?;
-        let texts = texts.texts()?;
-        call.values::<TimestampMillisecondType>(|row| {
-            let Some(text) = texts.get(row) else { return Ok(None) };
-            Ok(patterns.read(row, text)?.and_then(|(day, time)| join(day, time, 1000)))
-        })
-    }),
-    define("TO_TIMESTAMP_LTZ", "L LI S SS", ltz_type, to_timestamp_ltz),
+    define(
+        "TO_TIMESTAMP",
+        "S SS",
+        |_| Ok(DataType::Timestamp(TimeUnit::Millisecond, None)),
+        |call| {
+            let patterns = Patterns::new(call, 1)?;
+            let texts = call.argument(0)?;
+            let texts = texts.texts()?;
+            call.values::<TimestampMillisecondType>(|row| {
+                let Some(text) = texts.get(row) else { return Ok(None) };
+                Ok(patterns.read(row, text)?.and_then(|(day, time)| join(day, time, 1000)))
+            })
+        },
+    ),
+    define("TO_TIMESTAMP_LTZ", "L LL S SS", ltz_type, to_timestamp_ltz),
     define("TO_DATE", "S SS", returns::date, to_date),
     define("UNIX_TIMESTAMP", "S SS", returns::bigint, unix_timestamp),
     define("FROM_UNIXTIME", "L LS", returns::text, from_unixtime),
@@ -114,7 +119,9 @@ fn ltz_type(args: &ReturnFieldArgs<'_>) -> Result<DataType> {
         return Ok(timestamp_ltz(TimeUnit::Millisecond));
     }
     match returns::integer(args, 1) {
-        Some(digits @ (0 | 3 | 6 | 9)) => Ok(timestamp_ltz(unit_of(u32::try_from(digits).unwrap_or(3)))),
+        Some(digits @ (0 | 3 | 6 | 9)) => {
+            Ok(timestamp_ltz(unit_of(u32::try_from(digits).unwrap_or(3))))
+        }
         _ => plan_err!("the precision of `TO_TIMESTAMP_LTZ` must be one of the numbers 0, 3, 6, 9"),
     }
 }
@@ -135,7 +142,7 @@ fn to_timestamp_ltz(call: &Call<'_>) -> Result<ArrayRef> {
     let numbers = values.bigints()?;
     let factor = match call.argument_count() {
         1 => 1,
-        _ => match call.argument(1)?.ints()?.constant() {
+        _ => match call.argument(1)?.bigints()?.constant() {
             Some(0) => 1000,
             _ => 1,
         },

@@ -88,8 +88,10 @@ impl TargetType {
 
     fn time(digits: u32) -> Option<Self> {
         let fraction_digits = digits.min(3);
-        (digits <= FRACTION_DIGITS_MAX)
-            .then(|| Self { fraction_digits, ..Self::plain(DataType::Time32(TimeUnit::Millisecond)) })
+        (digits <= FRACTION_DIGITS_MAX).then(|| Self {
+            fraction_digits,
+            ..Self::plain(DataType::Time32(TimeUnit::Millisecond))
+        })
     }
 
     fn timestamp(digits: Option<u32>, is_local: bool) -> Option<Self> {
@@ -159,9 +161,8 @@ pub(crate) fn flink_type_name(data_type: &DataType) -> String {
 }
 
 fn fields_text(fields: &Fields) -> String {
-    let field = |field: &Arc<Field>| {
-        format!("`{}` {}", field.name(), flink_type_name(field.data_type()))
-    };
+    let field =
+        |field: &Arc<Field>| format!("`{}` {}", field.name(), flink_type_name(field.data_type()));
     fields.iter().map(field).collect::<Vec<_>>().join(", ")
 }
 
