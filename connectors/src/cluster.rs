@@ -21,7 +21,7 @@ const PRODUCE_QUEUE_KIB: usize = 16 << 10;
 pub struct Cluster {
     description: Arc<str>,
     is_embedded: bool,
-    settings: Arc<Vec<(String, Secret)>>,
+    settings: Arc<[(String, Secret)]>,
 }
 
 impl Cluster {
@@ -31,7 +31,7 @@ impl Cluster {
         Self {
             description: Arc::from(format!("the embedded broker {address}")),
             is_embedded: true,
-            settings: Arc::new(vec![servers]),
+            settings: Arc::from([servers]),
         }
     }
 
@@ -42,7 +42,7 @@ impl Cluster {
         Self {
             description: Arc::from(format!("kafka {}", servers.join(","))),
             is_embedded: false,
-            settings: Arc::new(kafka.client_settings().into_iter().collect()),
+            settings: kafka.client_settings().into_iter().collect(),
         }
     }
 

@@ -58,7 +58,7 @@ pub enum Poll {
     /// Nothing has arrived.
     Nothing,
     /// Records.
-    Slice(Fetched),
+    Slice(Box<Fetched>),
     /// No record lies before the offset that the poll may reach: the next one is at, or beyond, it.
     Limit,
     /// Everything committed has been read; the position is this offset.
@@ -185,7 +185,8 @@ impl KafkaSource {
         if to < pending.messages.len() {
             self.partitions[partition].pending = Some(pending);
         }
-        fetched.transpose().map(|fetched| fetched.map_or(Poll::Limit, Poll::Slice))
+        let fetched = fetched.transpose()?;
+        Ok(fetched.map_or(Poll::Limit, |fetched| Poll::Slice(Box::new(fetched))))
     }
 
     /// Reports what the client has to say, and forgets it.

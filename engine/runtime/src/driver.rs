@@ -163,6 +163,13 @@ pub(crate) struct Driver {
     replayed_records: u64,
 }
 
+/// How the driver reaches the other threads.
+pub(crate) struct Outlet {
+    pub(crate) to_encode: SyncSender<ToEncode>,
+    pub(crate) kept_bytes: Arc<AtomicU64>,
+    pub(crate) inbox: Arc<Inbox>,
+}
+
 /// What the inbox gave.
 enum Chosen {
     /// A piece of this reader's partition.
@@ -175,11 +182,11 @@ impl Driver {
     pub(crate) fn new(
         plan: &RunPlan,
         fold: Fold,
-        inbox: Arc<Inbox>,
         readers: Vec<ReaderView>,
         identity: Identity,
-        (to_encode, kept_bytes): (SyncSender<ToEncode>, Arc<AtomicU64>),
+        outlet: Outlet,
     ) -> Self {
+        let Outlet { to_encode, kept_bytes, inbox } = outlet;
         let committed = Epoch(identity.epoch.0 - 1);
         Self {
             fold,
@@ -317,9 +324,9 @@ impl Driver {
             match self.choose(wait) {
                 Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
                     self.tick()?;
-                    self.fold_fetched(reader, partition, fetched)?;
+                    self.fold_fetched(reader, partition, *fetched)?;
                 }
-                Some(Chosen::Piece(_, _, Piece::Reached(_)) | Chosen::News) | None => {}
+                Some(Chosen::Piece(_, _, Piece::SliceEnd) | Chosen::News) | None => {}
             }
         }
     }

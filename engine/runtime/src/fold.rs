@@ -34,6 +34,8 @@ pub struct Fold {
     origins: Vec<[usize; 2]>,
     sources: BTreeMap<ReaderName, SourceState>,
     counters: Counters,
+    /// For each node the source or model under whose name it is counted.
+    names: Vec<String>,
 }
 
 /// What one step gives.
@@ -103,7 +105,7 @@ impl Fold {
     ///
     /// # Errors
     /// [`FoldError::Operator`] if the dataflow asks for what no operator can do: a planner's bug.
-    pub fn new(dataflow: Arc<Dataflow>) -> Result<Self, FoldError> {
+    pub fn new(dataflow: &Arc<Dataflow>) -> Result<Self, FoldError> {
         let mut operators = Vec::with_capacity(dataflow.nodes.len());
         for (index, node) in dataflow.nodes.iter().enumerate() {
             operators.push(match &node.operator {
@@ -123,13 +125,15 @@ impl Fold {
             .sources()
             .map(|(node, source)| (source.reader.clone(), SourceState::new(node, source)))
             .collect();
+        let (counters, names) = Counters::of(dataflow);
         Ok(Self {
+            dataflow: Arc::clone(dataflow),
             readers: dataflow.readers(),
-            origins: origins(&dataflow),
-            counters: Counters::of(&dataflow),
+            origins: origins(dataflow),
             operators,
             sources,
-            dataflow,
+            counters,
+            names,
         })
     }
 
@@ -204,7 +208,7 @@ impl Fold {
     /// A copy of the state: one entry an operator, and `sources` and `counters`.
     pub fn snapshot(&self) -> Vec<(String, Vec<Table>)> {
         let mut tables =
-            vec![("".to_owned(), vec![source::table(&self.sources), self.counters.table()])];
+            vec![(String::new(), vec![source::table(&self.sources), self.counters.table()])];
         for (node, operator) in self.dataflow.nodes.iter().zip(&self.operators) {
             if let Some(operator) = operator {
                 tables.push((node.id.0.clone(), operator.snapshot()));
@@ -251,13 +255,13 @@ impl Fold {
         step: &mut Step,
     ) -> Result<(), FoldError> {
         let now = self.dataflow.clock.get();
-        let SliceRows { batch, rejected, nulls_skipped, .. } = rows;
+        let SliceRows { batch, rejected, nulls_skipped } = rows;
         let source = self.source(reader)?;
         let node = source.node();
         let admitted = source
             .admit(partition, batch, now)
             .map_err(|error| FoldError::Compute { reader: reader.clone(), source: error })?;
-        let counters = self.counters.source(node);
+        let counters = self.counters.source(&self.names[node]);
         counters.records += admitted.batch.row_count() as u64
             + rejected.len() as u64
             + nulls_skipped
@@ -282,7 +286,7 @@ impl Fold {
         for letter in letters {
             file(source, letter, step)?;
         }
-        self.flow(node, admitted.batch, step)
+        self.flow(node, &admitted.batch, step)
     }
 
     /// Passes on a watermark that rose without a row.
@@ -295,21 +299,23 @@ impl Fold {
         let Some(advance) = advance else { return Ok(()) };
         let node = self.source(reader)?.node();
         let rows = RecordBatch::new_empty(Arc::clone(&self.dataflow.nodes[node].schema));
-        self.flow(node, Batch { advances: vec![advance], ..Batch::of(rows) }, step)
+        self.flow(node, &Batch { advances: vec![advance], ..Batch::of(rows) }, step)
     }
 
     /// Hands what a node gave to all that read it.
-    fn flow(&mut self, from: usize, batch: Batch, step: &mut Step) -> Result<(), FoldError> {
+    fn flow(&mut self, from: usize, batch: &Batch, step: &mut Step) -> Result<(), FoldError> {
         if batch.is_void() {
             return Ok(());
         }
         for at in 0..self.readers[from].len() {
             let (node, port) = self.readers[from][at];
-            self.counters.arrived(&self.dataflow, from, node, port, batch.row_count());
+            if port == 0 && self.names[from] != self.names[node] {
+                self.counters.model(&self.names[node]).rows_in += batch.row_count() as u64;
+            }
             match &mut self.operators[node] {
                 None => {
                     if batch.row_count() > 0 {
-                        self.counters.wrote(node, batch.row_count());
+                        self.counters.model(&self.names[node]).rows_out += batch.row_count() as u64;
                         step.outputs.push(SinkRows { node, rows: batch.rows.clone() });
                     }
                 }
@@ -329,11 +335,11 @@ impl Fold {
         output: Output,
         step: &mut Step,
     ) -> Result<(), FoldError> {
-        self.counters.discarded(node, &output);
+        self.counters.discarded(&self.names[node], &output);
         for discarded in output.discarded {
             self.discard(node, discarded, step)?;
         }
-        output.batches.into_iter().try_for_each(|batch| self.flow(node, batch, step))
+        output.batches.iter().try_for_each(|batch| self.flow(node, batch, step))
     }
 
     fn discard(&self, node: usize, discarded: Discarded, step: &mut Step) -> Result<(), FoldError> {

@@ -20,9 +20,9 @@ const PIECES_PER_PARTITION: usize = 2;
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Decoded records.
-    Rows(Fetched),
-    /// No record lies between the last one and this offset, a slice's end in the journal.
-    Reached(i64),
+    Rows(Box<Fetched>),
+    /// The end of a slice of the journal: no record lies between the last one and it.
+    SliceEnd,
 }
 
 /// One partition's queue.

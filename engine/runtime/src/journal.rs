@@ -8,7 +8,7 @@ mod format;
 use arrow_kafka::OwnedMessages;
 use stream::{Epoch, Generation, InstanceName, Item};
 
-pub use format::{FOLD_VERSION, FORMAT_VERSION, PART_BYTES};
+pub(crate) use format::{FOLD_VERSION, FORMAT_VERSION, PART_BYTES};
 
 /// Who wrote an entry, and where it stands in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const OWNERS_KEPT: usize = 16;
 
 /// The locked state folder of one running project.
 #[derive(Debug)]
-pub struct LocalState {
+pub(crate) struct LocalState {
     folder: PathBuf,
     _lock: File,
 }
@@ -44,7 +44,7 @@ impl LocalState {
     ///
     /// # Errors
     /// [`LocalError`].
-    pub fn open(folder: &Path) -> Result<Self, LocalError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, LocalError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| LocalError::Io { path, source }
@@ -65,7 +65,7 @@ impl LocalState {
     }
 
     /// The instances that last wrote the journal from this folder, newest first.
-    pub fn owners(&self) -> Vec<InstanceName> {
+    pub(crate) fn owners(&self) -> Vec<InstanceName> {
         let text = fs::read_to_string(self.folder.join("OWNER")).unwrap_or_default();
         text.lines().map(|line| InstanceName(Arc::from(line.trim()))).collect()
     }
@@ -75,7 +75,7 @@ impl LocalState {
     ///
     /// # Errors
     /// [`LocalError::Io`].
-    pub fn add_owner(&self, owner: &InstanceName) -> Result<(), LocalError> {
+    pub(crate) fn add_owner(&self, owner: &InstanceName) -> Result<(), LocalError> {
         let mut owners = vec![owner.clone()];
         owners.extend(self.owners());
         owners.truncate(OWNERS_KEPT);
@@ -84,7 +84,7 @@ impl LocalState {
     }
 
     /// The journal that was last written from this folder.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         let text = fs::read_to_string(self.folder.join("HINT")).ok()?;
         Some(text.trim().to_owned())
     }
@@ -93,7 +93,7 @@ impl LocalState {
     ///
     /// # Errors
     /// [`LocalError::Io`].
-    pub fn set_hint(&self, journal_id: &str) -> Result<(), LocalError> {
+    pub(crate) fn set_hint(&self, journal_id: &str) -> Result<(), LocalError> {
         self.write("HINT", journal_id)
     }
 

@@ -120,9 +120,8 @@ impl Reader {
     fn settle(&mut self, partition: usize) {
         let at = &mut self.partitions[partition];
         while at.limits.replayed.front().is_some_and(|limit| at.position >= *limit) {
-            if let Some(limit) = at.limits.replayed.pop_front() {
-                self.inbox.put(self.index, partition, Piece::Reached(limit));
-            }
+            at.limits.replayed.pop_front();
+            self.inbox.put(self.index, partition, Piece::SliceEnd);
         }
         if at.limits.replayed.is_empty() && at.limits.last.is_some_and(|last| at.position >= last) {
             at.is_done = true;

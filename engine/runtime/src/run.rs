@@ -13,7 +13,7 @@ use stream::{Clock, Fingerprint};
 
 use crate::codec;
 use crate::commit::Committer;
-use crate::driver::{Driver, Identity, ReaderView};
+use crate::driver::{Driver, Identity, Outlet, ReaderView};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold};
@@ -55,6 +55,7 @@ pub struct RunPlan {
 
 /// How a run runs.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line, independent")]
 pub struct RunOptions {
     /// Read to the end offsets found at start, commit, end.
     pub is_once: bool,
@@ -139,12 +140,12 @@ struct OpenReader {
 ///
 /// # Errors
 /// [`RuntimeError`]: what was committed stands, a later run goes on from there.
-pub fn run(plan: RunPlan) -> Result<RunReport, RuntimeError> {
+pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let local = LocalState::open(&plan.state_folder)?;
     let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
     let dataflow = Arc::new(plan.dataflow.clone());
-    let mut readers = open_readers(&plan, &prepared)?;
+    let mut readers = open_readers(plan, &prepared)?;
     let partitions: Vec<usize> =
         readers.iter().map(|reader| reader.view.partitions.len()).collect();
     let inbox = Arc::new(Inbox::of(&partitions));
@@ -162,12 +163,12 @@ pub fn run(plan: RunPlan) -> Result<RunReport, RuntimeError> {
         is_waiting: !plan.options.is_once,
     })?;
     let (entries, producer) = ownership.acquire(&inbox)?;
-    let history = recall(&plan, &local, &ownership, entries)?;
+    let history = recall(plan, &local, &ownership, entries)?;
     local.add_owner(&instance)?;
     let identity =
         Identity::new(instance, &history, plan.options.lease, plan.options.commit_interval)?;
     local.set_hint(&identity.journal_id)?;
-    place_readers(&plan, &mut readers, &history)?;
+    place_readers(plan, &mut readers, &history)?;
 
     let kept_bytes = Arc::new(AtomicU64::new(0));
     let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
@@ -186,8 +187,8 @@ pub fn run(plan: RunPlan) -> Result<RunReport, RuntimeError> {
         let reader = Reader::start(index, reader.source, starts, &inbox)?;
         threads.spawn("read", move || reader.run());
     }
-    let driver =
-        Driver::new(&plan, Fold::new(dataflow)?, inbox, views, identity, (to_encode, kept_bytes));
+    let outlet = Outlet { to_encode, kept_bytes, inbox };
+    let driver = Driver::new(plan, Fold::new(&dataflow)?, views, identity, outlet);
     let result = driver.run(history);
     let joined = threads.join();
     let mut report = result?;

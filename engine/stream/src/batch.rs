@@ -67,6 +67,7 @@ impl Batch {
     }
 
     /// The same rows with other columns, as a projection makes them.
+    #[must_use]
     pub fn with_rows(self, rows: RecordBatch) -> Self {
         debug_assert_eq!(rows.num_rows(), self.rows.num_rows());
         Self { rows, ..self }
@@ -93,6 +94,7 @@ impl Batch {
     }
 
     /// The rows `from..to`, without advances.
+    #[must_use]
     pub fn slice_rows(&self, from: usize, to: usize) -> Self {
         let length = to - from;
         Self {

@@ -4,7 +4,7 @@
 //! another number of records stops it.
 
 use connectors::SliceDecoder;
-use stream::{Item, SliceRows};
+use stream::Item;
 
 use super::{Driver, WAIT_MAX};
 use crate::error::RuntimeError;
@@ -20,7 +20,7 @@ impl Driver {
         }
         for entry in history.entries {
             for it in entry.items {
-                self.replay_item(it, &mut decoders)?;
+                self.replay_item(&it, &mut decoders)?;
             }
             self.show(false);
             let now = self.clock.monotonic();
@@ -32,7 +32,7 @@ impl Driver {
 
     fn replay_item(
         &mut self,
-        it: JournalItem,
+        it: &JournalItem,
         decoders: &mut [Option<SliceDecoder>],
     ) -> Result<(), RuntimeError> {
         let Item::Slice { reader, partition, to, records, .. } = &it.item else {
@@ -87,11 +87,10 @@ impl Driver {
                 }
                 Some(Piece::Rows(fetched)) => {
                     found += fetched.records;
-                    let rows: SliceRows = fetched.rows;
-                    self.fold.step(item, Some(rows))?;
+                    self.fold.step(item, Some(fetched.rows))?;
                 }
-                Some(Piece::Reached(_)) if found == *records => return Ok(()),
-                Some(Piece::Reached(_)) => {
+                Some(Piece::SliceEnd) if found == *records => return Ok(()),
+                Some(Piece::SliceEnd) => {
                     return Err(RuntimeError::InputGone {
                         topic: self.readers[reader].topic.clone(),
                         partition: super::partition_number(partition),

@@ -20,8 +20,6 @@ pub struct Counters {
     pub sources: BTreeMap<String, SourceCounters>,
     /// By model.
     pub models: BTreeMap<String, ModelCounters>,
-    /// For each node the name under which it is counted.
-    names: Vec<String>,
 }
 
 /// What a reader met.
@@ -82,8 +80,10 @@ impl ModelCounters {
 }
 
 impl Counters {
-    pub(super) fn of(dataflow: &Dataflow) -> Self {
+    /// Counters at zero, and for each node the name under which it is counted.
+    pub(super) fn of(dataflow: &Dataflow) -> (Self, Vec<String>) {
         let mut counters = Self::default();
+        let mut names = Vec::with_capacity(dataflow.nodes.len());
         for node in &dataflow.nodes {
             let name = match &node.operator {
                 Operator::Source(source) => {
@@ -101,9 +101,9 @@ impl Counters {
                     name
                 }
             };
-            counters.names.push(name);
+            names.push(name);
         }
-        counters
+        (counters, names)
     }
 
     /// What was counted since `base` was taken.
@@ -121,38 +121,19 @@ impl Counters {
         counters
     }
 
-    pub(super) fn source(&mut self, node: usize) -> &mut SourceCounters {
-        self.sources.entry(self.names[node].clone()).or_default()
+    pub(super) fn source(&mut self, name: &str) -> &mut SourceCounters {
+        self.sources.entry(name.to_owned()).or_default()
     }
 
-    fn model(&mut self, node: usize) -> &mut ModelCounters {
-        self.models.entry(self.names[node].clone()).or_default()
+    pub(super) fn model(&mut self, name: &str) -> &mut ModelCounters {
+        self.models.entry(name.to_owned()).or_default()
     }
 
-    /// Rows came from one node to another: counted where they enter a model.
-    pub(super) fn arrived(
-        &mut self,
-        dataflow: &Dataflow,
-        from: usize,
-        to: usize,
-        port: usize,
-        rows: usize,
-    ) {
-        let is_entry = dataflow.nodes[from].id.model() != dataflow.nodes[to].id.model();
-        if is_entry && port == 0 {
-            self.model(to).rows_in += rows as u64;
-        }
-    }
-
-    pub(super) fn wrote(&mut self, sink: usize, rows: usize) {
-        self.model(sink).rows_out += rows as u64;
-    }
-
-    pub(super) fn discarded(&mut self, node: usize, output: &Output) {
+    pub(super) fn discarded(&mut self, model: &str, output: &Output) {
         if output.discarded.is_empty() && output.rows_without_version == 0 {
             return;
         }
-        let model = self.model(node);
+        let model = self.model(model);
         model.rows_without_version += output.rows_without_version;
         for discarded in &output.discarded {
             let rows = discarded.rows.num_rows() as u64;

@@ -42,6 +42,7 @@ impl DeadLetterReason {
 
 /// Dead letters of one origin, reason and place.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "few, and each holds many letters")]
 pub enum DeadLetters {
     /// Records that could not be read: their bytes are kept.
     Records {

@@ -226,7 +226,7 @@ pub(super) fn table(sources: &BTreeMap<ReaderName, SourceState>) -> Table {
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.0.0))),
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| *row.2))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3.watermark.0))),
-        Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.3.is_idle)))),
+        Arc::new(rows.iter().map(|row| Some(row.3.is_idle)).collect::<BooleanArray>()),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1.watermark.0))),
     ];
     let schema = Arc::new(Schema::new(vec![

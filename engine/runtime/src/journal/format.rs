@@ -13,14 +13,14 @@ use stream::{
 use super::{Entry, Header, JournalError, JournalItem};
 
 /// Version of the entry's format.
-pub const FORMAT_VERSION: u64 = 1;
+pub(crate) const FORMAT_VERSION: u64 = 1;
 
 /// Version of the fold's rules. A change of what the same items give must raise it.
-pub const FOLD_VERSION: u32 = 1;
+pub(crate) const FOLD_VERSION: u32 = 1;
 
 /// An entry is written in records of at most this many bytes, so that it fits any broker's
 /// `max.message.bytes`.
-pub const PART_BYTES: usize = 256 * 1024;
+pub(crate) const PART_BYTES: usize = 256 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
