@@ -47,7 +47,9 @@ pub(crate) use operators::FlinkOperators;
 pub(crate) use pattern::{LIKE, SIMILAR};
 pub(crate) use settle::settle_types;
 pub(crate) use temporal::{CEIL_TO, EXTRACT, FLOOR_TO};
-pub(crate) use types::{arrow_type, flink_type_name};
+pub(crate) use types::arrow_type;
+#[cfg(test)]
+pub(crate) use types::flink_type_name;
 
 /// Every scalar function by its upper-case name; those that the AST pass alone may call start
 /// with `$`.

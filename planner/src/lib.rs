@@ -3,12 +3,7 @@
 //! A function of text: the same project gives the same dataflow, byte for byte. Nothing runs here.
 
 mod sql;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the planner calls it with its next step")
-)]
 mod functions;
-mod scalars;
 mod tables;
 mod logical;
 mod analyze;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use catalog::diagnostic::Diagnostic;
+use catalog::diagnostic::{Diagnose, Diagnostic};
 use catalog::project::Project;
 use catalog::project::model::Model;
 use catalog::schema::flink_type_name;
@@ -19,10 +19,11 @@ use crate::analyze::{event_time, infer_types};
 use crate::dataflow::lower::{LowerContext, ModelPlan, ModelTopic};
 use crate::dataflow::{ChangelogMode, Dataflow, Operator, StepClock};
 use crate::diagnostic::{NameMistake, PlanDiagnostic, StreamMistake};
+use crate::functions::FunctionRegistry;
 use crate::logical::build::{SinkSpec, finish, to_plan};
 use crate::sql::scope::{Findings, KnownTable, KnownTables, OutputColumn, resolve};
 use crate::sql::span::Places;
-use crate::sql::{check, parse, rewrite, windows};
+use crate::sql::{check, expressions, parse, rewrite, vocabulary, windows};
 
 mod errors;
 mod model_checks;
@@ -83,7 +84,8 @@ struct Draft<'a> {
     model: &'a Model,
     text: &'a str,
     places: Places,
-    query: Option<Query>,
+    /// As checked, for places; and as DataFusion needs it.
+    query: Option<(Query, Query)>,
     findings: Findings,
     is_broken: bool,
     plan: Option<(LogicalPlan, SchemaRef)>,
@@ -91,7 +93,8 @@ struct Draft<'a> {
 
 /// Plans a whole project.
 pub fn plan(project: &Project, options: &PlanOptions) -> Planned {
-    let mut planning = Planning { project, diagnostics: Vec::new(), drafts: Vec::new() };
+    let functions = Arc::new(FunctionRegistry::new(&options.clock));
+    let mut planning = Planning { project, functions, diagnostics: Vec::new(), drafts: Vec::new() };
     planning.read_models();
     let findings: Vec<&Findings> = planning.drafts.iter().map(|draft| &draft.findings).collect();
     let mut types = infer_types::infer(&project.sources, &findings);
@@ -100,7 +103,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Planned {
         types.mistakes.drain(..).chain(times.mistakes.drain(..)).collect();
     let facts = types.facts.drain(..).chain(times.facts.drain(..)).collect();
     planning.take(mistakes);
-    planning.plan_models(&types, &times, options);
+    planning.plan_models(&types, &times);
     let models = planning.drafts.iter().filter_map(Draft::planned).collect();
     let dataflow = planning.lower(&times, options);
     let mut planned = Planned { dataflow, models, facts, diagnostics: planning.diagnostics };
@@ -110,6 +113,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Planned {
 
 struct Planning<'a> {
     project: &'a Project,
+    functions: Arc<FunctionRegistry>,
     diagnostics: Vec<Diagnostic>,
     drafts: Vec<Draft<'a>>,
 }
@@ -133,7 +137,7 @@ impl Planning<'_> {
                 is_broken: false,
                 plan: None,
             };
-            let mistakes = draft.read(&tables);
+            let mistakes = draft.read(&tables, &self.functions);
             draft.is_broken = !mistakes.is_empty();
             self.diagnostics.extend(mistakes.into_iter().map(Diagnostic::from));
             tables.insert(format!("model.{}", model.name.value), draft.known_table());
@@ -168,13 +172,8 @@ impl Planning<'_> {
         }
     }
 
-    fn plan_models(
-        &mut self,
-        types: &infer_types::Types,
-        times: &event_time::EventTimes,
-        options: &PlanOptions,
-    ) {
-        let mut context = project_tables::context(self.project, types, times, &options.clock);
+    fn plan_models(&mut self, types: &infer_types::Types, times: &event_time::EventTimes) {
+        let mut context = project_tables::context(self.project, types, times, &self.functions);
         let mut planned: HashSet<&str> = HashSet::new();
         for draft in &mut self.drafts {
             let depends_on_broken = draft.model.dependencies().any(|reference| {
@@ -184,9 +183,7 @@ impl Planning<'_> {
             if draft.is_broken || depends_on_broken {
                 continue;
             }
-            let Some(mut query) = draft.query.take() else { continue };
-            let written = query.clone();
-            rewrite::rewrite(&mut query);
+            let Some((written, query)) = draft.query.take() else { continue };
             let topic = draft.model.topic.name.value.clone();
             let key = draft.model.key.as_ref().map(|key| key.value.clone());
             let result = to_plan(query, &context)
@@ -284,7 +281,7 @@ impl Planning<'_> {
 
 impl Draft<'_> {
     /// Everything that the text alone shows; keeps the query.
-    fn read(&mut self, tables: &KnownTables) -> Vec<PlanDiagnostic> {
+    fn read(&mut self, tables: &KnownTables, functions: &FunctionRegistry) -> Vec<PlanDiagnostic> {
         let mut query = match parse::parse_query(self.text) {
             Ok(query) => query,
             Err(mistake) => {
@@ -297,7 +294,18 @@ impl Draft<'_> {
         let mut mistakes = check::check(&query, &self.places);
         self.findings = resolve(&query, tables, &self.places);
         mistakes.append(&mut self.findings.mistakes);
-        self.query = Some(query);
+        let written = query.clone();
+        rewrite::rewrite(&mut query);
+        let is_owned = |name: &str| vocabulary::is_planners(name);
+        let places: Vec<_> = mistakes.iter().flat_map(Diagnose::labels).collect();
+        for mistake in expressions::rewrite_expressions(&mut query, functions, &is_owned) {
+            let mistake = errors::of_expression(mistake, &self.places);
+            // The check may have refused the same expression.
+            if !mistake.labels().iter().any(|label| places.iter().any(|p| p.place == label.place)) {
+                mistakes.push(mistake);
+            }
+        }
+        self.query = Some((written, query));
         mistakes
     }
 

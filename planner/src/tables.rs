@@ -12,6 +12,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 use sqlparser::ast::DataType as SqlType;
 
+use crate::functions::{FlinkOperators, FunctionRegistry};
 use crate::logical::aggregate_function::aggregate_functions;
 use crate::logical::relations::TemporalJoins;
 use crate::logical::window_function::window_functions;
@@ -57,16 +58,10 @@ pub(crate) struct SourceTime {
 /// Sources by their name in rendered SQL.
 pub(crate) type SourceTimes = HashMap<String, SourceTime>;
 
-/// All scalar functions that a model may call, and those that rewrites call.
-pub(crate) trait ScalarFunctions {
-    /// The function of that name.
-    fn get(&self, name: &str) -> Option<Arc<ScalarUDF>>;
-}
-
 /// The planner's view of a project.
 pub(crate) struct PlanContext {
     tables: HashMap<String, Arc<Table>>,
-    scalars: Box<dyn ScalarFunctions>,
+    functions: Arc<FunctionRegistry>,
     windows: HashMap<&'static str, Arc<ScalarUDF>>,
     aggregates: HashMap<&'static str, Arc<AggregateUDF>>,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
@@ -79,10 +74,10 @@ impl PlanContext {
     pub(crate) fn new(
         tables: HashMap<String, Arc<Table>>,
         sources: SourceTimes,
-        scalars: Box<dyn ScalarFunctions>,
-        expr_planners: Vec<Arc<dyn ExprPlanner>>,
+        functions: Arc<FunctionRegistry>,
     ) -> Self {
         let sources = Arc::new(sources);
+        let operators = Arc::new(FlinkOperators::new(Arc::clone(&functions)));
         let temporal_joins = TemporalJoins { sources: Arc::clone(&sources) };
         let mut options = ConfigOptions::default();
         options.sql_parser.enable_ident_normalization = false;
@@ -90,10 +85,10 @@ impl PlanContext {
         options.execution.time_zone = Some("UTC".to_owned());
         Self {
             tables,
-            scalars,
             windows: window_functions(),
             aggregates: aggregate_functions(),
-            expr_planners,
+            expr_planners: vec![operators],
+            functions,
             relation_planners: vec![Arc::new(temporal_joins)],
             options,
             sources,
@@ -132,7 +127,7 @@ impl ContextProvider for PlanContext {
             Some(window) => Some(Arc::clone(window)),
             // An aggregate's name is never taken for a scalar function's.
             None if self.aggregates.contains_key(name) => None,
-            None => self.scalars.get(name),
+            None => self.functions.get(name),
         }
     }
 

@@ -17,15 +17,17 @@ use sqlparser::ast::{Query, Statement};
 
 use super::sink::Sink;
 use super::streamify::streamify;
+use crate::functions::settle_types;
 use crate::tables::PlanContext;
 
-/// Plans a rewritten query, before types are coerced.
+/// Plans a rewritten query, with types settled by Flink's rules.
 pub(crate) fn to_plan(query: Query, context: &PlanContext) -> Result<LogicalPlan> {
     let options = ParserOptions::from(&context.options().sql_parser)
         .with_collect_spans(true)
         .with_parse_float_as_decimal(true);
-    SqlToRel::new_with_options(context, options)
-        .sql_statement_to_plan(Statement::Query(Box::new(query)))
+    let plan = SqlToRel::new_with_options(context, options)
+        .sql_statement_to_plan(Statement::Query(Box::new(query)))?;
+    settle_types(plan)
 }
 
 /// Coerces types, puts our nodes in and optimizes.

@@ -7,6 +7,7 @@ use sqlparser::ast::{Expr, Query, Spanned};
 use sqlparser::tokenizer::{Location, Span};
 
 use crate::diagnostic::{NameMistake, PlanDiagnostic};
+use crate::sql::parse::SyntaxMistake;
 use crate::sql::span::Places;
 
 /// One error as a diagnostic.
@@ -35,6 +36,26 @@ pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -
         NameMistake::WrongArguments { message, help: None, at }
     } else {
         NameMistake::Planning { message: lower_first(&message), at }
+    };
+    mistake.into()
+}
+
+/// A mistake of the pass over expressions.
+pub(super) fn of_expression(mistake: SyntaxMistake, places: &Places) -> PlanDiagnostic {
+    let SyntaxMistake { message, help, at } = mistake;
+    let at = places.place(at);
+    let mistake = match message.strip_prefix("there is no function `") {
+        Some(name) => NameMistake::UnknownFunction {
+            function: name.trim_end_matches('`').to_owned(),
+            suggestions: help
+                .as_deref()
+                .and_then(|help| help.split('`').nth(1))
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            at,
+        },
+        None => NameMistake::WrongArguments { message, help, at },
     };
     mistake.into()
 }

@@ -8,8 +8,8 @@ use catalog::project::model::{self as spec, Model};
 
 use super::{KnownTable, KnownTables, TypedTables, event_time, infer_types, source_column};
 use crate::dataflow::lower::{milliseconds, record_timestamp};
-use crate::dataflow::{Format, MultisetFormat, Sink, StepClock, TimestampFormat};
-use crate::scalars::FlinkScalars;
+use crate::dataflow::{Format, MultisetFormat, Sink, TimestampFormat};
+use crate::functions::FunctionRegistry;
 use crate::tables::{PlanContext, RECORD_TIMESTAMP, SourceTime, SourceTimes, Table, TableOrigin};
 
 /// Sources for name resolution, before types are known.
@@ -36,7 +36,7 @@ pub(super) fn context(
     project: &Project,
     types: &infer_types::Types,
     times: &event_time::EventTimes,
-    clock: &StepClock,
+    functions: &Arc<FunctionRegistry>,
 ) -> PlanContext {
     let mut tables = TypedTables::new();
     let mut sources = SourceTimes::new();
@@ -69,7 +69,7 @@ pub(super) fn context(
         );
         tables.insert(name, Arc::new(visible));
     }
-    PlanContext::new(tables, sources, Box::new(FlinkScalars::new(clock)), FlinkScalars::planners())
+    PlanContext::new(tables, sources, Arc::clone(functions))
 }
 
 /// A model's sink.

@@ -7,9 +7,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    ObjectName, ObjectNamePart, Query, Select, SelectItem, Spanned, TableAlias, TableFactor,
-    TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
@@ -36,7 +36,6 @@ impl VisitorMut for Rewrite {
     type Break = std::convert::Infallible;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
-        name_outputs(select);
         for table in &mut select.from {
             nest_versions(table);
         }
@@ -77,33 +76,9 @@ impl VisitorMut for Rewrite {
                     Some(GroupWindowPart::RowTime) => *expr = part_of(function, WINDOW_TIME),
                 }
             }
-            Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. })
-                if text.parse::<i32>().is_ok() =>
-            {
-                // DataFusion takes every whole number for a BIGINT.
-                *expr = Expr::Cast {
-                    kind: CastKind::Cast,
-                    expr: Box::new(expr.clone()),
-                    data_type: DataType::Int(None),
-                    array: false,
-                    format: None,
-                };
-            }
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// Flink names an output without a name `EXPR$position`.
-fn name_outputs(select: &mut Select) {
-    for (position, item) in select.projection.iter_mut().enumerate() {
-        if let SelectItem::UnnamedExpr(expr) = item
-            && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-        {
-            let alias = Ident::with_quote_and_span('`', expr.span(), format!("EXPR${position}"));
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-        }
     }
 }
 

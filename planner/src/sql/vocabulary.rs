@@ -66,6 +66,14 @@ pub(crate) fn aggregate_function(name: &str) -> Option<AggregateFunction> {
     })
 }
 
+/// Whether the planner knows the function of that name itself.
+pub(crate) fn is_planners(name: &str) -> bool {
+    let name = name.to_uppercase();
+    aggregate_function(&name).is_some()
+        || tumble_part(&name).is_some()
+        || later_window(&name).is_some()
+}
+
 /// A function's name in capitals; empty for a name of several parts.
 pub(crate) fn upper_name(name: &ObjectName) -> String {
     match name.0.as_slice() {
