@@ -18,17 +18,20 @@ pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -
         None => message_of(error),
     };
     let span = noted.and_then(|diagnostic| diagnostic.span).map(to_parser_span);
-    let named = function_in(&message, query);
-    let span = span.or_else(|| named.as_ref().map(|(_, span)| *span)).unwrap_or_else(Span::empty);
+    let function = named_in(&message, query, function_name);
+    let form = named_in(&message, query, form_name);
+    let found = function.as_ref().or(form.as_ref()).and_then(|(_, span)| *span);
+    let span = span.or(found).unwrap_or_else(Span::empty);
     let at = places.place(span);
     let text = places.quote(span);
+    let is_mismatch = ["cannot compare", "Cannot infer common", "has values of", "cast one"]
+        .iter()
+        .any(|words| message.contains(words));
     let mistake = if message.contains("must appear in") && message.contains("GROUP BY") {
         NameMistake::NotGrouped { column: text, at }
-    } else if let Some(function) = quoted_after(&message, "Invalid function '") {
-        NameMistake::UnknownFunction { function, suggestions: Vec::new(), at }
-    } else if message.contains("cannot compare") || message.contains("Cannot infer common") {
+    } else if is_mismatch {
         NameMistake::TypeMismatch { message: lower_first(&message), help: None, at }
-    } else if let Some((name, _)) = &named {
+    } else if let Some((name, _)) = &function {
         let message = match message.split_once(": ") {
             Some((function, rest)) if function == name => format!("`{name}` {rest}"),
             _ => lower_first(&message),
@@ -82,28 +85,48 @@ fn innermost(text: &str) -> String {
     inner.trim().to_owned()
 }
 
-/// The call of the function that a message names.
-fn function_in(message: &str, query: &Query) -> Option<(String, Span)> {
+/// The name in `message` of an expression of `query`, and where that stands if it is the only one.
+fn named_in(
+    message: &str,
+    query: &Query,
+    name_of: fn(&Expr) -> Option<String>,
+) -> Option<(String, Option<Span>)> {
     let message = message.to_uppercase();
-    let mut found = None;
+    let mut found: Option<(String, Option<Span>)> = None;
     let ControlFlow::Continue(()) = sqlparser::ast::visit_expressions(query, |expr| {
-        if let Expr::Function(function) = expr
-            && let name = function.name.to_string().to_uppercase()
-            && found.is_none()
+        if let Some(name) = name_of(expr)
             && [format!("{name}:"), format!("'{name}("), format!("'{name}'"), format!("`{name}`")]
                 .iter()
                 .any(|pattern| message.contains(pattern.as_str()))
         {
-            found = Some((name, function.span()));
+            found = match found.take() {
+                None => Some((name, Some(expr.span()))),
+                Some((first, _)) => Some((first, None)),
+            };
         }
         ControlFlow::<std::convert::Infallible>::Continue(())
     });
     found
 }
 
-fn quoted_after(message: &str, prefix: &str) -> Option<String> {
-    let (_, rest) = message.split_once(prefix)?;
-    rest.split_once('\'').map(|(name, _)| name.to_owned())
+fn function_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Function(function) => Some(function.name.to_string().to_uppercase()),
+        _ => None,
+    }
+}
+
+/// Operators and special forms, as messages name them.
+fn form_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::BinaryOp { op, .. } => Some(op.to_string().to_uppercase()),
+        Expr::Case { .. } => Some("CASE".to_owned()),
+        Expr::InList { .. } => Some("IN".to_owned()),
+        Expr::Between { .. } => Some("BETWEEN".to_owned()),
+        Expr::Cast { .. } => Some("CAST".to_owned()),
+        Expr::Like { .. } => Some("LIKE".to_owned()),
+        _ => None,
+    }
 }
 
 fn to_parser_span(span: PlanSpan) -> Span {

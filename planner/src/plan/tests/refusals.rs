@@ -144,4 +144,14 @@ fn arguments_must_have_the_right_types() {
         "SELECT AVG(note) AS a FROM $O GROUP BY TUMBLE(ts, INTERVAL '1' DAY)",
         &["E0310 AVG(note)"],
     );
+    check("SELECT id FROM $O WHERE note = 1", &["E0306 note = 1"]);
+    check(
+        "SELECT CASE WHEN ok THEN note ELSE 1 END AS x FROM $O",
+        &["E0306 CASE WHEN ok THEN note ELSE 1 END"],
+    );
+    check("SELECT UPPER(amount) AS x FROM $O", &["E0310 UPPER(amount)"]);
+    check(
+        "SELECT NOSUCH(amount) AS x, alsonot FROM $O",
+        &["E0301 alsonot", "E0303 NOSUCH(amount)"],
+    );
 }
