@@ -295,23 +295,25 @@ impl Decoder {
                 text
             }
         };
-        let (scanner, scratch) = (&self.scanner, &mut self.scratch);
-        let appended = self.columns.iter_mut().enumerate().try_for_each(|(index, target)| {
-            let appended = match (&target.source, scanner) {
-                (Source::Field(slot), Scanner::Json(json)) => {
-                    target.column.append(json.token(*slot, text, scratch))
-                }
-                (Source::Field(field), Scanner::Csv(csv)) => {
+        let scratch = &mut self.scratch;
+        let columns = self.columns.iter_mut();
+        let appended = match &self.scanner {
+            Scanner::Json(json) => append_each(columns, |target| match target.source {
+                Source::Field(slot) => target.column.append(json.token(slot, text, scratch)),
+                _ => target.append_metadata(message),
+            }),
+            Scanner::Csv(csv) => append_each(columns, |target| match target.source {
+                Source::Field(field) => {
                     let is_text = target.data_type == DataType::Utf8;
-                    target.column.append(csv.token(*field, is_text, text, scratch))
-                }
-                (Source::Field(_), Scanner::Raw) => {
-                    raw::append(&mut target.column, &target.data_type, payload)
+                    target.column.append(csv.token(field, is_text, text, scratch))
                 }
                 _ => target.append_metadata(message),
-            };
-            appended.map_err(|misfit| (index, misfit))
-        });
+            }),
+            Scanner::Raw => append_each(columns, |target| match target.source {
+                Source::Field(_) => raw::append(&mut target.column, &target.data_type, payload),
+                _ => target.append_metadata(message),
+            }),
+        };
         appended.map_err(|(index, misfit)| self.undo_row(index, misfit))?;
         Ok(Row::Kept)
     }
@@ -319,13 +321,14 @@ impl Decoder {
     /// A row that says which key is deleted.
     fn delete(&mut self, message: &Message<'_>, key_column: usize) -> Result<(), Refused> {
         let key = delete_key(message.key)?;
-        let appended = self.columns.iter_mut().enumerate().try_for_each(|(index, target)| {
-            let appended = match target.source {
-                _ if index == key_column => target.column.append(Token::Text(&key)),
+        let mut index = 0;
+        let appended = append_each(self.columns.iter_mut(), |target| {
+            index += 1;
+            match target.source {
+                _ if index == key_column + 1 => target.column.append(Token::Text(&key)),
                 Source::Field(_) => target.column.append(Token::Null),
                 _ => target.append_metadata(message),
-            };
-            appended.map_err(|misfit| (index, misfit))
+            }
         });
         appended.map_err(|(index, misfit)| self.undo_row(index, misfit))
     }
@@ -375,6 +378,17 @@ impl Decoder {
         });
         (kept, deleted)
     }
+}
+
+/// Appends to each column until one refuses: its index and why.
+#[inline]
+fn append_each<'a>(
+    columns: impl Iterator<Item = &'a mut Target>,
+    mut append: impl FnMut(&mut Target) -> Result<(), Misfit>,
+) -> Result<(), (usize, Misfit)> {
+    columns
+        .enumerate()
+        .try_for_each(|(index, target)| append(target).map_err(|misfit| (index, misfit)))
 }
 
 impl Target {

@@ -11,7 +11,7 @@ mod text;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 
-use self::json::Cells;
+use self::json::{Cells, FieldName};
 use crate::error::CodecError;
 use crate::rejected::sql_type;
 
@@ -111,8 +111,8 @@ impl Default for CsvOutput {
 #[derive(Debug)]
 pub struct Encoder {
     spec: EncodeSpec,
-    /// Of each column of the value: its name as JSON, with what stands before it.
-    names: Vec<Box<[u8]>>,
+    /// Of each column of the value.
+    names: Vec<FieldName>,
     /// Bytes of the largest batch per row so far, to reserve once.
     bytes_per_row: usize,
     scratch: Vec<u8>,
@@ -147,9 +147,8 @@ impl Encoder {
         }
         let names = spec.columns.iter().enumerate().map(|(place, index)| {
             let field = spec.schema.fields().get(*index);
-            let name = json::field_name(field.map_or("", |field| field.name()));
             let before = if place == 0 { b'{' } else { b',' };
-            std::iter::once(before).chain(name).collect()
+            FieldName::new(before, field.map_or("", |field| field.name()))
         });
         let names = names.collect();
         Ok(Self { spec, names, bytes_per_row: 0, scratch: Vec::new() })
@@ -248,7 +247,7 @@ impl Encoder {
 
 /// JSON with every field: names and commas are written as one.
 fn write_objects(
-    names: &[Box<[u8]>],
+    names: &[FieldName],
     columns: &[Cells<'_>],
     format: JsonFormat,
     (count, encoded): (usize, &mut Encoded),
@@ -256,8 +255,7 @@ fn write_objects(
     let out = &mut encoded.values;
     for row in 0..count {
         for (name, cells) in names.iter().zip(columns) {
-            out.extend_from_slice(name);
-            cells.write(row, format, out);
+            cells.write_field(name, row, format, out);
         }
         if names.is_empty() {
             out.push(b'{');
@@ -269,7 +267,7 @@ fn write_objects(
 
 /// JSON without the fields that are NULL.
 fn write_sparse(
-    names: &[Box<[u8]>],
+    names: &[FieldName],
     columns: &[Cells<'_>],
     format: JsonFormat,
     (count, encoded): (usize, &mut Encoded),
@@ -279,7 +277,7 @@ fn write_sparse(
         let mut separator = b'{';
         for (name, cells) in names.iter().zip(columns).filter(|(_, cells)| !cells.is_null(row)) {
             out.push(separator);
-            out.extend_from_slice(name.get(1..).unwrap_or_default());
+            out.extend_from_slice(name.alone());
             cells.write(row, format, out);
             separator = b',';
         }

@@ -15,6 +15,7 @@ use base64::Engine as _;
 
 use super::json::compact;
 use super::nested::{self, Value};
+use super::time::LastDate;
 use super::{number, time};
 use crate::rejected::{Misfit, Problem};
 
@@ -64,7 +65,7 @@ enum Builder {
     Decimal { values: Decimal128Builder, precision: u8, scale: i8 },
     Date(Int32Builder),
     Time(Int32Builder),
-    Timestamp { values: Int64Builder, unit: TimeUnit },
+    Timestamp { values: Int64Builder, unit: TimeUnit, last: LastDate },
     Nested(Vec<Value>),
 }
 
@@ -88,9 +89,11 @@ impl Column {
             },
             DataType::Date32 => Builder::Date(Int32Builder::new()),
             DataType::Time32(TimeUnit::Millisecond) => Builder::Time(Int32Builder::new()),
-            DataType::Timestamp(unit, _) => {
-                Builder::Timestamp { values: Int64Builder::new(), unit: *unit }
-            }
+            DataType::Timestamp(unit, _) => Builder::Timestamp {
+                values: Int64Builder::new(),
+                unit: *unit,
+                last: LastDate::default(),
+            },
             DataType::List(_) | DataType::Struct(_) | DataType::Map(..)
                 if nested::is_supported(data_type) =>
             {
@@ -102,7 +105,8 @@ impl Column {
     }
 
     /// Appends the value of `token`, or nothing if it does not fit.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "most values are text and take only a few steps")]
     pub(super) fn append(&mut self, token: Token<'_>) -> Result<(), Misfit> {
         // The two that matter most come before all others.
         if token == Token::Null {
@@ -135,8 +139,8 @@ impl Column {
             }
             Builder::Date(builder) => builder.append_value(date(token)?),
             Builder::Time(builder) => builder.append_value(time_of_day(token)?),
-            Builder::Timestamp { values, unit } => {
-                values.append_value(timestamp(token, *unit)?);
+            Builder::Timestamp { values, unit, last } => {
+                values.append_value(timestamp(token, *unit, last)?);
             }
             Builder::Nested(values) => values.push(nested::value(&self.data_type, token)?),
         }
@@ -190,7 +194,7 @@ impl Column {
             Builder::Int32(builder) if i32::try_from(number).is_ok() => {
                 builder.append_option(i32::try_from(number).ok());
             }
-            Builder::Timestamp { values, unit } => {
+            Builder::Timestamp { values, unit, .. } => {
                 match time::milliseconds_in_units(number, *unit) {
                     Some(value) => values.append_value(value),
                     None => return self.append(Token::Number(&number.to_string())),
@@ -240,7 +244,7 @@ impl Column {
             Builder::Time(builder) => {
                 Arc::new(finished(builder).reinterpret_cast::<Time32MillisecondType>())
             }
-            Builder::Timestamp { values, unit } => {
+            Builder::Timestamp { values, unit, .. } => {
                 timestamps(&finished(values), *unit, &self.data_type)
             }
             Builder::Nested(values) => nested::array(&self.data_type, std::mem::take(values)),
@@ -363,9 +367,9 @@ pub(super) fn time_of_day(token: Token<'_>) -> Result<i32, Problem> {
     }
 }
 
-pub(super) fn timestamp(token: Token<'_>, unit: TimeUnit) -> Result<i64, Problem> {
+fn timestamp(token: Token<'_>, unit: TimeUnit, last: &mut LastDate) -> Result<i64, Problem> {
     if let Token::Text(text) = token
-        && let Some(instant) = time::timestamp(text.trim())
+        && let Some(instant) = time::timestamp(text.trim(), last)
     {
         return instant.in_units(unit).ok_or(Problem::OutOfRange);
     }

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 pub(super) use scan::Kind;
-use scan::{Cursor, Span, Stop};
+use scan::{Cursor, KeyBytes, Span, Stopped};
 
 use super::column::Token;
 use crate::rejected::RejectReason;
@@ -30,10 +30,9 @@ pub(super) struct JsonScanner {
 
 /// A key that has occurred.
 struct KnownKey {
-    /// As written: `"name":`.
-    quoted: Box<[u8]>,
-    /// Where its value goes, if it is wanted.
-    slot: Option<usize>,
+    bytes: KeyBytes,
+    /// Where its value goes; [`UNWANTED`] if nowhere.
+    slot: usize,
     /// The keys that came after it last, the latest first; 0 is none.
     next: [usize; 2],
 }
@@ -44,6 +43,8 @@ const MAX_KNOWN_KEYS: usize = 4_096;
 const MAX_KNOWN_KEY_BYTES: usize = 256;
 /// The id of the object's start.
 const START: usize = 0;
+/// A slot that does not exist.
+const UNWANTED: usize = usize::MAX;
 
 impl JsonScanner {
     /// A scanner for `names`, which differ; the slots are numbered in their order.
@@ -54,7 +55,7 @@ impl JsonScanner {
             .enumerate()
             .map(|(slot, name)| (name.clone().into_boxed_str(), slot))
             .collect();
-        let start = KnownKey { quoted: Box::default(), slot: None, next: [START; 2] };
+        let start = KnownKey { bytes: KeyBytes::never(), slot: UNWANTED, next: [START; 2] };
         Self { names, known: vec![start], ids: HashMap::new(), slots }
     }
 
@@ -62,9 +63,7 @@ impl JsonScanner {
     pub(super) fn scan(&mut self, text: &str) -> Result<(), RejectReason> {
         self.slots.fill(Span::MISSING);
         let mut cursor = Cursor::new(text);
-        self.object(&mut cursor).map_err(Stop::into_reason)?;
-        cursor.skip_whitespace();
-        cursor.end().map_err(Stop::into_reason)
+        self.record(&mut cursor).map_err(|_stopped| cursor.reason())
     }
 
     /// The value in `slot` of the text that was scanned last.
@@ -79,7 +78,13 @@ impl JsonScanner {
         span.token(text, scratch)
     }
 
-    fn object(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stopped> {
+        self.object(cursor)?;
+        cursor.skip_whitespace();
+        cursor.end()
+    }
+
+    fn object(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stopped> {
         cursor.skip_whitespace();
         cursor.expect(b'{', "an object")?;
         cursor.skip_whitespace();
@@ -93,8 +98,11 @@ impl JsonScanner {
             cursor.skip_whitespace();
             let span = cursor.value(1)?;
             // The last of duplicates wins.
-            if let Some(place) = slot.and_then(|slot| self.slots.get_mut(slot)) {
+            if let Some(place) = self.slots.get_mut(slot) {
                 *place = span;
+            }
+            if cursor.take_comma_before_quote() {
+                continue;
             }
             cursor.skip_whitespace();
             if cursor.take(b',') {
@@ -106,18 +114,17 @@ impl JsonScanner {
     }
 
     /// Reads a key and its colon: its id and its slot.
-    #[inline]
-    fn key(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        previous: usize,
-    ) -> Result<(usize, Option<usize>), Stop> {
-        if let Some(before) = self.known.get(previous) {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it is called in one place, for every field")]
+    fn key(&mut self, cursor: &mut Cursor<'_>, previous: usize) -> Result<(usize, usize), Stopped> {
+        if let Some(before) = self.known.get(previous)
+            && let Some(ahead) = cursor.ahead()
+        {
             for id in before.next {
-                if id != START
-                    && let Some(guess) = self.known.get(id)
-                    && cursor.take_bytes(&guess.quoted)
+                if let Some(guess) = self.known.get(id)
+                    && guess.bytes.begins(&ahead)
                 {
+                    cursor.pass(&guess.bytes);
                     return Ok((id, guess.slot));
                 }
             }
@@ -130,25 +137,29 @@ impl JsonScanner {
         &mut self,
         cursor: &mut Cursor<'_>,
         previous: usize,
-    ) -> Result<(usize, Option<usize>), Stop> {
+    ) -> Result<(usize, usize), Stopped> {
         let key = cursor.key()?;
         if key.kind == Kind::Escaped {
             let mut name = String::new();
             let name = key.token(cursor.text(), &mut name).text();
-            return Ok((START, self.names.get(name).copied()));
+            return Ok((START, self.slot(name)));
         }
         let name = cursor.slice(key);
         let id = match self.ids.get(name.as_bytes()) {
             Some(id) => *id,
             None => match self.remember(name) {
                 Some(id) => id,
-                None => return Ok((START, self.names.get(name).copied())),
+                None => return Ok((START, self.slot(name))),
             },
         };
         if let Some(before) = self.known.get_mut(previous) {
             before.next = [id, before.next.first().copied().unwrap_or(START)];
         }
-        Ok((id, self.known.get(id).and_then(|key| key.slot)))
+        Ok((id, self.known.get(id).map_or(UNWANTED, |key| key.slot)))
+    }
+
+    fn slot(&self, name: &str) -> usize {
+        self.names.get(name).copied().unwrap_or(UNWANTED)
     }
 
     fn remember(&mut self, name: &str) -> Option<usize> {
@@ -157,8 +168,8 @@ impl JsonScanner {
         }
         let id = self.known.len();
         self.known.push(KnownKey {
-            quoted: format!("\"{name}\":").into_bytes().into_boxed_slice(),
-            slot: self.names.get(name).copied(),
+            bytes: KeyBytes::of(name),
+            slot: self.slot(name),
             next: [START; 2],
         });
         self.ids.insert(name.as_bytes().into(), id);

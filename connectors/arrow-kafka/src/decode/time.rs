@@ -36,10 +36,20 @@ pub(super) fn milliseconds_in_units(milliseconds: i64, unit: TimeUnit) -> Option
     }
 }
 
+/// The last date that was read: those of a stream are mostly the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LastDate {
+    text: [u8; 10],
+    days: i32,
+}
+
 /// A timestamp in one of the forms above.
-pub(super) fn timestamp(text: &str) -> Option<Instant> {
+pub(super) fn timestamp(text: &str, last: &mut LastDate) -> Option<Instant> {
     let (date, rest) = text.as_bytes().split_first_chunk::<10>()?;
-    let days = days(*date)?;
+    if last.text != *date {
+        *last = LastDate { text: *date, days: days(*date)? };
+    }
+    let days = last.days;
     let (separator, rest) = rest.split_first()?;
     if !matches!(separator, b'T' | b' ' | b't') {
         return None;
@@ -71,25 +81,47 @@ struct TimeOfDay {
 
 /// `HH:MM[:SS[.fraction]]` and what follows.
 fn time_of_day(bytes: &[u8]) -> Option<(TimeOfDay, &[u8])> {
-    let ([h1, h2, b':', m1, m2], rest) = bytes.split_first_chunk::<5>()? else { return None };
-    let (hours, minutes) = (two(*h1, *h2)?, two(*m1, *m2)?);
-    let (whole_seconds, rest) = match rest.split_first_chunk::<3>() {
-        Some(([b':', s1, s2], rest)) => (two(*s1, *s2)?, rest),
-        _ => (0, rest),
+    let (whole, rest) = match bytes.split_first_chunk::<8>() {
+        Some(([h1, h2, b':', m1, m2, b':', s1, s2], rest)) => {
+            ([*h1, *h2, *m1, *m2, *s1, *s2], rest)
+        }
+        _ => match bytes.split_first_chunk::<5>()? {
+            ([h1, h2, b':', m1, m2], rest) => ([*h1, *h2, *m1, *m2, b'0', b'0'], rest),
+            _ => return None,
+        },
     };
+    let [h1, h2, m1, m2, s1, s2] = digits(whole)?;
+    let (hours, minutes, whole_seconds) = (h1 * 10 + h2, m1 * 10 + m2, s1 * 10 + s2);
     if hours > 23 || minutes > 59 || whole_seconds > 59 {
         return None;
     }
     let seconds = hours * 3_600 + minutes * 60 + whole_seconds;
-    let Some((b'.', digits)) = rest.split_first() else {
-        return Some((TimeOfDay { seconds, nanos: 0 }, rest));
-    };
-    let (nanos, rest) = fraction(digits)?;
-    Some((TimeOfDay { seconds, nanos }, rest))
+    match rest {
+        [b'.', fraction_and_rest @ ..] => {
+            let (nanos, rest) = fraction(fraction_and_rest)?;
+            Some((TimeOfDay { seconds, nanos }, rest))
+        }
+        _ => Some((TimeOfDay { seconds, nanos: 0 }, rest)),
+    }
+}
+
+/// The values of digits, checked all at once.
+#[inline]
+fn digits<const N: usize>(text: [u8; N]) -> Option<[u32; N]> {
+    let values = text.map(|byte| byte.wrapping_sub(b'0'));
+    let is_digits = values.iter().fold(0, |most, value| most.max(*value)) < 10;
+    is_digits.then(|| values.map(u32::from))
 }
 
 /// At least one digit; those after the ninth are read and cut.
 fn fraction(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    // Milliseconds are what most have.
+    if let Some(([d1, d2, d3], rest)) = bytes.split_first_chunk::<3>()
+        && !rest.first().is_some_and(u8::is_ascii_digit)
+        && let Some([d1, d2, d3]) = digits([*d1, *d2, *d3])
+    {
+        return Some(((d1 * 100 + d2 * 10 + d3) * 1_000_000, rest));
+    }
     let count = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = bytes.split_at_checked(count)?;
     if digits.is_empty() {
@@ -127,8 +159,9 @@ fn offset_seconds(bytes: &[u8]) -> Option<i32> {
 /// Days since the epoch of `YYYY-MM-DD` in the proleptic Gregorian calendar.
 fn days(date: [u8; 10]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
-    let year = i32::try_from(two(y1, y2)? * 100 + two(y3, y4)?).ok()?;
-    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
+    let [y1, y2, y3, y4, m1, m2, d1, d2] = digits([y1, y2, y3, y4, m1, m2, d1, d2])?;
+    let year = i32::try_from(y1 * 1_000 + y2 * 100 + y3 * 10 + y4).ok()?;
+    let (month, day) = (m1 * 10 + m2, d1 * 10 + d2);
     if day == 0 || day > days_in_month(year, month)? {
         return None;
     }

@@ -91,6 +91,32 @@ pub(super) fn field_name(name: &str) -> Box<[u8]> {
     out.into_boxed_slice()
 }
 
+/// A field's name with what stands before it, and after it most of the time, so that one copy
+/// writes all of it.
+#[derive(Debug)]
+pub(super) struct FieldName {
+    /// `,"name":`
+    plain: Box<[u8]>,
+    /// `,"name":"`
+    with_quote: Box<[u8]>,
+    /// `,"name":null`
+    with_null: Box<[u8]>,
+}
+
+impl FieldName {
+    /// `before` is `{` or `,`.
+    pub(super) fn new(before: u8, name: &str) -> Self {
+        let name = field_name(name);
+        let with = |after: &[u8]| [&[before], &*name, after].concat().into_boxed_slice();
+        Self { plain: with(b""), with_quote: with(b"\""), with_null: with(b"null") }
+    }
+
+    /// `"name":`
+    pub(super) fn alone(&self) -> &[u8] {
+        self.plain.get(1..).unwrap_or_default()
+    }
+}
+
 impl<'a> Cells<'a> {
     /// None for a type that [`is_supported`] refuses.
     pub(super) fn of(array: &'a ArrayRef) -> Option<Self> {
@@ -148,6 +174,26 @@ impl<'a> Cells<'a> {
     #[inline]
     pub(super) fn is_null(&self, row: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// Writes the name and the cell of `row` as JSON.
+    #[inline]
+    pub(super) fn write_field(
+        &self,
+        name: &FieldName,
+        row: usize,
+        format: JsonFormat,
+        out: &mut Vec<u8>,
+    ) {
+        if self.is_null(row) {
+            out.extend_from_slice(&name.with_null);
+        } else if let Values::Text(values) = &self.values {
+            out.extend_from_slice(&name.with_quote);
+            rest_of_string(values.value(row), out);
+        } else {
+            out.extend_from_slice(&name.plain);
+            self.write_value(row, format, out);
+        }
     }
 
     /// Writes the cell of `row` as JSON.
@@ -368,30 +414,48 @@ const fn every(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The high bit of the lowest byte that is zero, and perhaps of bytes above it.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(every(0x01)) & !word & every(0x80)
-}
-
 /// Whether some byte of the word stands for a character that [`escape`] treats: a quote, a
 /// backslash, a control character, or the first byte of a character beyond U+FFFF.
 #[inline]
 fn needs_escape(word: u64) -> bool {
-    let control = word.wrapping_sub(every(0x20)) & !word & every(0x80);
-    let beyond = zero_bytes((word & every(0xF0)) ^ every(0xF0));
-    (zero_bytes(word ^ every(b'"')) | zero_bytes(word ^ every(b'\\')) | control | beyond) != 0
+    // A byte that is zero, or below 0x20, borrows into its high bit; one that had it set is no
+    // ASCII. The four high bits of a byte are set from 0xF0 on.
+    let borrowed = (word ^ every(b'"')).wrapping_sub(every(0x01))
+        | (word ^ every(b'\\')).wrapping_sub(every(0x01))
+        | word.wrapping_sub(every(0x20));
+    let beyond = word & word << 1 & word << 2 & word << 3;
+    ((borrowed & !word) | beyond) & every(0x80) != 0
+}
+
+/// Whether nothing in `bytes` needs an escape. Eight bytes a step; the last step may look again at
+/// bytes of the one before.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (words, _rest) = bytes.as_chunks::<8>();
+        return !words.iter().any(|word| needs_escape(u64::from_le_bytes(*word)))
+            && !needs_escape(u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let low = u64::from(u32::from_le_bytes(*first));
+        let high = u64::from(u32::from_le_bytes(*last));
+        return !needs_escape(low | high << 32);
+    }
+    !bytes.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F | 0xF0..))
 }
 
 /// Writes `value` in quotes, escaped as Jackson does.
 #[inline]
 pub(super) fn string(value: &str, out: &mut Vec<u8>) {
-    let bytes = value.as_bytes();
-    let (words, rest) = bytes.as_chunks::<8>();
-    let is_plain = !words.iter().any(|word| needs_escape(u64::from_le_bytes(*word)))
-        && !rest.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F | 0xF0..));
     out.push(b'"');
-    if is_plain {
-        out.extend_from_slice(bytes);
+    rest_of_string(value, out);
+}
+
+/// Writes `value` escaped and the closing quote.
+#[inline]
+fn rest_of_string(value: &str, out: &mut Vec<u8>) {
+    if is_plain(value.as_bytes()) {
+        out.extend_from_slice(value.as_bytes());
     } else {
         escape(value, out);
     }

@@ -3,9 +3,21 @@
 use arrow::datatypes::TimeUnit;
 
 /// An integer in decimal digits.
-#[inline]
 pub(super) fn integer(value: i64, out: &mut Vec<u8>) {
-    digits(value < 0, value.unsigned_abs().into(), 1, out);
+    // As many as the greatest value has, and its sign.
+    let mut buffer = [b'-'; 20];
+    let mut rest = value.unsigned_abs();
+    let mut length = 0;
+    for place in buffer.iter_mut().rev() {
+        *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    length += usize::from(value < 0);
+    out.extend_from_slice(buffer.get(buffer.len() - length..).unwrap_or_default());
 }
 
 /// `value` with at least `width` digits, after its sign.
@@ -175,8 +187,12 @@ fn fraction(mut value: u32, mut width: usize, out: &mut Vec<u8>) {
         value /= 10;
         width -= 1;
     }
-    out.push(b'.');
-    digits(false, value.into(), width, out);
+    let mut buffer = [b'.'; 10];
+    for place in buffer.iter_mut().skip(1).take(width).rev() {
+        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+    }
+    out.extend_from_slice(buffer.get(..=width).unwrap_or_default());
 }
 
 /// The date of a day in the proleptic Gregorian calendar, as ISO 8601 writes it.

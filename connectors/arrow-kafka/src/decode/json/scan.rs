@@ -65,15 +65,19 @@ impl Span {
     }
 }
 
-/// Why a scan stopped. Small, since every step returns one or none.
+/// A scan stopped; its cursor knows why. Without size, so that results stay in registers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stop {
+pub(super) struct Stopped;
+
+/// Why a scan stopped.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
     Syntax { at: usize, expected: &'static str },
     TooDeep { at: usize },
 }
 
 impl Stop {
-    pub(super) fn into_reason(self) -> RejectReason {
+    fn into_reason(self) -> RejectReason {
         match self {
             Self::Syntax { at, expected } => RejectReason::Syntax { at, expected },
             Self::TooDeep { at } => RejectReason::TooDeep { at },
@@ -81,16 +85,57 @@ impl Stop {
     }
 }
 
+/// A key as written with its colon: `"name":`, ready to be compared at once.
+pub(super) struct KeyBytes {
+    bytes: Box<[u8]>,
+    /// Its first bytes, and ones where it has bytes.
+    start: u128,
+    mask: u128,
+}
+
+impl KeyBytes {
+    /// As many bytes are compared as one number.
+    const INLINE: usize = 16;
+
+    pub(super) fn of(name: &str) -> Self {
+        let bytes = format!("\"{name}\":").into_bytes().into_boxed_slice();
+        let (mut start, mut mask) = ([0; Self::INLINE], [0; Self::INLINE]);
+        for ((byte, start), mask) in bytes.iter().zip(&mut start).zip(&mut mask) {
+            (*start, *mask) = (*byte, 0xFF);
+        }
+        Self { bytes, start: u128::from_le_bytes(start), mask: u128::from_le_bytes(mask) }
+    }
+
+    /// A key that no text has: its bytes are not UTF-8.
+    pub(super) fn never() -> Self {
+        Self { bytes: Box::default(), start: u128::MAX, mask: u128::MAX }
+    }
+
+    /// Whether the key is next.
+    #[inline]
+    pub(super) fn begins(&self, ahead: &Ahead<'_>) -> bool {
+        (ahead.start ^ self.start) & self.mask == 0
+            && (self.bytes.len() <= Self::INLINE || ahead.rest.starts_with(&self.bytes))
+    }
+}
+
+/// What stands from a cursor on.
+pub(super) struct Ahead<'a> {
+    rest: &'a [u8],
+    start: u128,
+}
+
 /// A place in JSON text.
 pub(super) struct Cursor<'a> {
     text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
+    /// What has not been passed.
+    rest: &'a [u8],
+    stop: Option<Stop>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0 }
+        Self { text, rest: text.as_bytes(), stop: None }
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -101,49 +146,92 @@ impl<'a> Cursor<'a> {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
 
+    /// Where the cursor stands.
+    #[inline]
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    /// Passes `count` bytes, at most all.
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
+    }
+
     /// The next byte; NUL, which begins no token, at the end.
     #[inline]
     pub(super) fn peek(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or(0)
+        self.rest.first().copied().unwrap_or(0)
     }
 
     #[inline]
     pub(super) fn skip_whitespace(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
-            self.at += 1;
+        while let [b' ' | b'\n' | b'\r' | b'\t', after @ ..] = self.rest {
+            self.rest = after;
         }
     }
 
     /// Passes `byte` if it is next.
     #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == byte;
-        self.at += usize::from(is_next);
-        is_next
+        match self.rest {
+            [next, after @ ..] if *next == byte => {
+                self.rest = after;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Passes `bytes` if they are next.
     #[inline]
-    pub(super) fn take_bytes(&mut self, bytes: &[u8]) -> bool {
-        let is_next = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(bytes));
-        if is_next {
-            self.at += bytes.len();
+    fn take_bytes(&mut self, bytes: &[u8]) -> bool {
+        match self.rest.strip_prefix(bytes) {
+            Some(after) => {
+                self.rest = after;
+                true
+            }
+            None => false,
         }
-        is_next
+    }
+
+    /// Passes the comma of `,"`, which mostly stands between fields.
+    #[inline]
+    pub(super) fn take_comma_before_quote(&mut self) -> bool {
+        match self.rest {
+            [b',', after @ ..] if after.first() == Some(&b'"') => {
+                self.rest = after;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The bytes from here on, to compare with keys.
+    #[inline]
+    pub(super) fn ahead(&self) -> Option<Ahead<'a>> {
+        let start = u128::from_le_bytes(*self.rest.first_chunk::<{ KeyBytes::INLINE }>()?);
+        Some(Ahead { rest: self.rest, start })
+    }
+
+    /// Passes `key`, which is next.
+    #[inline]
+    pub(super) fn pass(&mut self, key: &KeyBytes) {
+        self.advance(key.bytes.len());
     }
 
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Stop> {
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Stopped> {
         if self.take(byte) { Ok(()) } else { Err(self.stop(what)) }
     }
 
     /// Nothing may follow.
-    pub(super) fn end(&self) -> Result<(), Stop> {
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.stop("the end")) }
+    pub(super) fn end(&mut self) -> Result<(), Stopped> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.stop("the end")) }
     }
 
     /// Passes a key and its colon.
-    pub(super) fn key(&mut self) -> Result<Span, Stop> {
+    pub(super) fn key(&mut self) -> Result<Span, Stopped> {
         self.expect(b'"', "a field name")?;
         let key = self.string()?;
         self.skip_whitespace();
@@ -152,37 +240,39 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes any value; `depth` is the number of arrays and objects around it.
-    #[inline]
-    pub(super) fn value(&mut self, depth: usize) -> Result<Span, Stop> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call costs as much as scanning a short string")]
+    pub(super) fn value(&mut self, depth: usize) -> Result<Span, Stopped> {
+        // Most values are strings.
+        if self.take(b'"') { self.string() } else { self.other_value(depth) }
+    }
+
+    fn other_value(&mut self, depth: usize) -> Result<Span, Stopped> {
         match self.peek() {
-            b'"' => {
-                self.at += 1;
-                self.string()
-            }
             b'-' | b'0'..=b'9' => self.number(),
             b'n' => self.word(b"null", Kind::Null),
             b't' => self.word(b"true", Kind::True),
             b'f' => self.word(b"false", Kind::False),
             b'{' | b'[' => {
-                let start = self.at;
+                let start = self.at();
                 self.container(depth)?;
-                Ok(Span { kind: Kind::Nested, start, end: self.at })
+                Ok(Span { kind: Kind::Nested, start, end: self.at() })
             }
             _ => Err(self.stop("a value")),
         }
     }
 
     #[inline]
-    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Span, Stop> {
-        let start = self.at;
+    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Span, Stopped> {
+        let start = self.at();
         if self.take_bytes(word) {
-            return Ok(Span { kind, start, end: self.at });
+            return Ok(Span { kind, start, end: self.at() });
         }
         Err(self.stop("a value"))
     }
 
-    fn number(&mut self) -> Result<Span, Stop> {
-        let start = self.at;
+    fn number(&mut self) -> Result<Span, Stopped> {
+        let start = self.at();
         self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
@@ -190,54 +280,57 @@ impl<'a> Cursor<'a> {
         if self.take(b'.') {
             self.digits()?;
         }
-        if matches!(self.peek(), b'e' | b'E') {
-            self.at += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.at += 1;
+        if self.take(b'e') || self.take(b'E') {
+            if !self.take(b'+') {
+                self.take(b'-');
             }
             self.digits()?;
         }
-        Ok(Span { kind: Kind::Number, start, end: self.at })
+        Ok(Span { kind: Kind::Number, start, end: self.at() })
     }
 
-    fn digits(&mut self) -> Result<(), Stop> {
-        let start = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
+    fn digits(&mut self) -> Result<(), Stopped> {
+        if !self.peek().is_ascii_digit() {
+            return Err(self.stop("a digit"));
         }
-        if self.at == start { Err(self.stop("a digit")) } else { Ok(()) }
+        while let [b'0'..=b'9', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        Ok(())
     }
 
     /// Passes the rest of a string whose opening quote has been passed.
     #[inline]
-    fn string(&mut self) -> Result<Span, Stop> {
-        let start = self.at;
-        self.at = plain_end(self.bytes, start);
+    fn string(&mut self) -> Result<Span, Stopped> {
+        let start = self.at();
+        let length = plain_length(self.rest);
+        self.advance(length);
         if self.take(b'"') {
-            return Ok(Span { kind: Kind::Text, start, end: self.at - 1 });
+            return Ok(Span { kind: Kind::Text, start, end: start + length });
         }
         self.string_with_escapes(start)
     }
 
     #[cold]
-    fn string_with_escapes(&mut self, start: usize) -> Result<Span, Stop> {
+    fn string_with_escapes(&mut self, start: usize) -> Result<Span, Stopped> {
         while self.peek() == b'\\' {
             self.escape()?;
-            self.at = plain_end(self.bytes, self.at);
+            self.advance(plain_length(self.rest));
+            let end = self.at();
             if self.take(b'"') {
-                return Ok(Span { kind: Kind::Escaped, start, end: self.at - 1 });
+                return Ok(Span { kind: Kind::Escaped, start, end });
             }
         }
-        if self.at >= self.bytes.len() {
+        if self.rest.is_empty() {
             return Err(self.stop("the end of a string"));
         }
         Err(self.stop("an escaped control character"))
     }
 
-    fn escape(&mut self) -> Result<(), Stop> {
-        match self.bytes.get(self.at + 1) {
+    fn escape(&mut self) -> Result<(), Stopped> {
+        match self.rest.get(1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 2;
+                self.advance(2);
                 Ok(())
             }
             Some(b'u') => {
@@ -256,12 +349,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes `\uXXXX`.
-    fn hex_unit(&mut self) -> Result<u32, Stop> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let unit = rest.strip_prefix(b"\\u").and_then(hex4);
-        match unit {
+    fn hex_unit(&mut self) -> Result<u32, Stopped> {
+        match self.rest.strip_prefix(b"\\u").and_then(hex4) {
             Some(unit) => {
-                self.at += 6;
+                self.advance(6);
                 Ok(unit)
             }
             None => Err(self.stop("`\\u` and four hexadecimal digits")),
@@ -269,13 +360,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes an array or object with all that is in it.
-    fn container(&mut self, depth: usize) -> Result<(), Stop> {
+    fn container(&mut self, depth: usize) -> Result<(), Stopped> {
         if depth >= MAX_DEPTH {
-            return Err(Stop::TooDeep { at: self.at });
+            self.stop = Some(Stop::TooDeep { at: self.at() });
+            return Err(Stopped);
         }
         let is_object = self.peek() == b'{';
         let close = if is_object { b'}' } else { b']' };
-        self.at += 1;
+        self.advance(1);
         self.skip_whitespace();
         if self.take(close) {
             return Ok(());
@@ -296,8 +388,15 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
-    fn stop(&self, expected: &'static str) -> Stop {
-        Stop::Syntax { at: self.at, expected }
+    fn stop(&mut self, expected: &'static str) -> Stopped {
+        self.stop = Some(Stop::Syntax { at: self.at(), expected });
+        Stopped
+    }
+
+    /// Why the scan stopped.
+    pub(super) fn reason(&self) -> RejectReason {
+        let stop = self.stop.unwrap_or(Stop::Syntax { at: self.at(), expected: "JSON" });
+        stop.into_reason()
     }
 }
 
@@ -312,28 +411,26 @@ const fn every(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The high bit of the lowest byte that is zero, and perhaps of bytes above it.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(every(0x01)) & !word & every(0x80)
-}
-
-/// The first place from `at` on with a quote, a backslash or a control character; the end if there
-/// is none. Eight bytes a step.
+/// How many bytes come before the first quote, backslash or control character. Eight bytes a step.
 #[inline]
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+fn plain_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(every(0x20)) & !word & every(0x80);
-        let found = zero_bytes(word ^ every(b'"')) | zero_bytes(word ^ every(b'\\')) | control;
+        // A byte that is zero, or below 0x20, borrows into its high bit; one that had it set is no
+        // ASCII and is left out. Bytes above the first that is found may be marked wrongly.
+        let borrowed = (word ^ every(b'"')).wrapping_sub(every(0x01))
+            | (word ^ every(b'\\')).wrapping_sub(every(0x01))
+            | word.wrapping_sub(every(0x20));
+        let found = borrowed & !word & every(0x80);
         if found != 0 {
-            // The lowest mark is exact; those above it may come from a borrow.
-            return at + (found.trailing_zeros() / 8) as usize;
+            return length + (found.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        length += 8;
+        rest = after;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F)).count();
-    at + plain
+    length + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F)).count()
 }
 
 /// Resolves the escapes of a string's inside, which a cursor has passed.

@@ -21,7 +21,8 @@ fn days_count_from_1970_in_both_directions() {
 
 #[test]
 fn offsets_move_towards_utc() {
-    let seconds = |text: &str| timestamp(text).map(|instant| instant.seconds);
+    let seconds =
+        |text: &str| timestamp(text, &mut LastDate::default()).map(|instant| instant.seconds);
     for (text, expected) in [
         ("1970-01-01T00:00:00", Some(0)),
         ("1970-01-01T00:00:00z", Some(0)),
