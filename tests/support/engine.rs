@@ -8,13 +8,13 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A copy of `examples/ecommerce` in a folder of its own, and the binary to run on it.
-pub struct Project {
+pub(crate) struct Project {
     folder: TempDir,
 }
 
 impl Project {
     /// The example, verbatim; its topics are on the embedded broker.
-    pub fn ecommerce() -> Self {
+    pub(crate) fn ecommerce() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ecommerce");
         for part in ["sources", "models", "tests", "exposures"] {
@@ -24,7 +24,7 @@ impl Project {
     }
 
     /// The example with its topics on a real Kafka; nothing else differs.
-    pub fn ecommerce_on(bootstrap_servers: &str, name: &str) -> Self {
+    pub(crate) fn ecommerce_on(bootstrap_servers: &str, name: &str) -> Self {
         let project = Self::ecommerce();
         let root = format!(
             "project:\n  name: {name}\nruntime:\n  kafka:\n    bootstrap_servers: {bootstrap_servers}\n"
@@ -33,36 +33,36 @@ impl Project {
         project
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Writes a file of the project.
-    pub fn write(&self, file: &str, text: &str) {
+    pub(crate) fn write(&self, file: &str, text: &str) {
         fs::write(self.path().join(file), text).expect("the project's folder can be written");
     }
 
     /// Replaces text in a file of the project; it must be there.
-    pub fn replace(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn replace(&self, file: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path().join(file)).expect("the file is there");
         assert!(text.contains(from), "{file} does not contain {from:?}");
         self.write(file, &text.replace(from, to));
     }
 
     /// `engine ARGS --project DIR`, not started.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
         command.args(args).arg("--project").arg(self.path()).stdin(Stdio::null());
         command
     }
 
     /// Runs to the end, whatever it is.
-    pub fn output(&self, args: &[&str]) -> Output {
+    pub(crate) fn output(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("the binary starts")
     }
 
     /// Runs to a good end; its stdout.
-    pub fn run(&self, args: &[&str]) -> String {
+    pub(crate) fn run(&self, args: &[&str]) -> String {
         let output = self.output(args);
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "engine {args:?}: {}\n{stdout}\n{stderr}", output.status);
@@ -70,7 +70,7 @@ impl Project {
     }
 
     /// Runs to a good end with `input` on stdin.
-    pub fn run_with_input(&self, args: &[&str], input: &[u8]) {
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &[u8]) {
         let mut child = self
             .command(args)
             .stdin(Stdio::piped())
@@ -87,7 +87,7 @@ impl Project {
     }
 
     /// Starts and leaves it running.
-    pub fn spawn(&self, args: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         self.command(args)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

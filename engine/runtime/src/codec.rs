@@ -1,4 +1,6 @@
 //! What the dataflow says of formats, in the codecs' words.
+//!
+//! Public for tests and benches that run a fold without Kafka.
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use planner::dataflow::{self, ColumnOrigin, Sink, Source, SourceRole};
 use crate::error::RuntimeError;
 
 /// How a source's topic is read. `is_carrying`: its topic may forget records.
-pub(crate) fn source_spec(source: &Source, is_carrying: bool) -> SourceSpec {
+pub fn source_spec(source: &Source, is_carrying: bool) -> SourceSpec {
     let columns = source
         .columns
         .iter()
@@ -47,7 +49,10 @@ pub(crate) fn source_spec(source: &Source, is_carrying: bool) -> SourceSpec {
 }
 
 /// How a sink's rows are written.
-pub(crate) fn encoder(sink: &Sink, schema: &SchemaRef) -> Result<Encoder, RuntimeError> {
+///
+/// # Errors
+/// [`RuntimeError::Unsupported`] if a column's type cannot be written: a planner's bug.
+pub fn encoder(sink: &Sink, schema: &SchemaRef) -> Result<Encoder, RuntimeError> {
     let spec = EncodeSpec {
         format: output_format(sink),
         key: sink.key,

@@ -7,7 +7,7 @@
 mod names;
 mod local;
 mod prepare;
-mod codec;
+pub mod codec;
 mod ownership;
 mod journal;
 mod history;
