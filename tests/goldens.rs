@@ -153,6 +153,7 @@ fn a_second_run_goes_on_where_the_first_ended() {
 }
 
 /// Kills the process ten times at random moments, then lets it finish.
+#[expect(clippy::print_stdout, reason = "the seed of a failing run is shown by the test's harness")]
 fn kill_and_finish(project: &Project, seed: u64) {
     println!("seed {seed}");
     let mut random = seed;
