@@ -1,1 +1,165 @@
 //! dbt for streams in one binary: the library facade.
+//!
+//! A project is a folder of YAML: sources, models with Flink SQL, tests, exposures. [`Engine`]
+//! opens one, checks it and runs its models over Kafka, exactly once; a project that names no
+//! Kafka gets an embedded broker in its `.engine/` folder.
+//!
+//! ```no_run
+//! use engine::{Engine, Options, RunOptions};
+//!
+//! let engine = Engine::open(Options::new("examples/ecommerce"))?;
+//! for diagnostic in engine.check().diagnostics() {
+//!     eprintln!("{}: {}", diagnostic.code, diagnostic.message);
+//! }
+//! let report = engine.run(RunOptions { is_once: true, ..RunOptions::default() })?;
+//! println!("{} epochs", report.epochs);
+//! # Ok::<(), engine::Error>(())
+//! ```
+//!
+//! The command line is [`cli`], a thin layer over the same calls. **Invariant:** only it reads the
+//! environment, prints or ends the process.
+
+mod check;
+mod session;
+
+mod explain;
+mod init;
+mod generate;
+mod topics;
+
+mod report;
+mod signals;
+pub mod cli;
+
+mod error;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use catalog::load::LoadOptions;
+pub use check::Checked;
+pub use error::{Error, ErrorKind, Mistakes};
+pub use explain::{CODES, page};
+pub use report::{DiagnosticStyle, render};
+pub use runtime::{RunOptions, RunReport, Status, StatusBoard, StopHandle};
+pub use session::Session;
+
+use runtime::{Names, RunPlan};
+use stream::{Clock, SystemClock};
+
+/// Which project, and what the files do not say.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The project's folder.
+    pub folder: PathBuf,
+    /// Environment, variables, strictness.
+    pub load: LoadOptions,
+    /// Models to run in the selection grammar; empty: all.
+    pub select: Vec<String>,
+    /// Models not to run.
+    pub exclude: Vec<String>,
+    /// Name of an instance that runs a part of the project.
+    pub instance: Option<String>,
+}
+
+impl Options {
+    /// The project in `folder`, all of it, without variables.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), ..Self::default() }
+    }
+}
+
+/// A project, read and planned.
+#[derive(Debug)]
+pub struct Engine {
+    options: Options,
+    checked: Checked,
+    clock: Arc<dyn Clock>,
+}
+
+impl Engine {
+    /// Reads and plans the project. Its mistakes are no error here: see [`Engine::check`].
+    ///
+    /// # Errors
+    /// [`Error::File`] if the folder cannot be read.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let checked = Checked::of(&options)?;
+        Ok(Self { options, checked, clock: Arc::new(SystemClock::new()) })
+    }
+
+    /// What is wrong with the project, and what was inferred.
+    pub fn check(&self) -> &Checked {
+        &self.checked
+    }
+
+    /// The project's folder.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
+    /// Connects to the project's Kafka; without one, opens its embedded broker or connects to the
+    /// process that has it.
+    ///
+    /// # Errors
+    /// [`Error::Project`] if the project has mistakes; [`Error::Broker`].
+    pub fn connect(&self) -> Result<Session, Error> {
+        Session::open(&self.options.folder, self.checked.project()?)
+    }
+
+    /// Runs the models until the end that `options` ask for. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Project`] if the project has mistakes; [`Error::Broker`]; [`Error::Run`], after
+    /// which a later run goes on from the last commit.
+    pub fn run(&self, options: RunOptions) -> Result<RunReport, Error> {
+        let session = self.connect()?;
+        let report = self.run_in(&session, options, Arc::default(), StopHandle::default());
+        session.close();
+        report
+    }
+
+    /// As [`Engine::run`], over a connection that is open, with a board that others may read and a
+    /// handle that stops it.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_in(
+        &self,
+        session: &Session,
+        options: RunOptions,
+        board: Arc<StatusBoard>,
+        stop: StopHandle,
+    ) -> Result<RunReport, Error> {
+        let project = self.checked.project()?;
+        let dataflow = self.checked.dataflow()?;
+        session::keep_name(&self.options.folder, &project.name)?;
+        let names = self.names()?;
+        let plan = RunPlan {
+            dataflow: dataflow.clone(),
+            fingerprint: dataflow.fingerprint(),
+            project_text: self.checked.project_text()?,
+            cluster: session.cluster().clone(),
+            state_folder: session::state_folder(&self.options.folder, &names),
+            names,
+            options,
+            clock: Arc::clone(&self.clock),
+            board,
+            stop,
+        };
+        Ok(runtime::run(&plan)?)
+    }
+
+    /// Names of the journal, the dead letters, the consumer group.
+    ///
+    /// # Errors
+    /// [`Error::Project`] if the project has mistakes.
+    pub fn names(&self) -> Result<Names, Error> {
+        let project = self.checked.project()?;
+        let environment = project.environment.as_ref();
+        Ok(Names {
+            project: project.name.clone(),
+            environment: environment.map_or_else(|| "default".to_owned(), |one| one.name.clone()),
+            instance: self.options.instance.clone(),
+        })
+    }
+}

@@ -1,3 +1,7 @@
 //! The `engine` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    engine::cli::main()
+}

@@ -1,0 +1,48 @@
+//! `engine broker`: the project's embedded broker alone, in the foreground.
+
+use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
+
+use broker::{Broker, Port};
+use catalog::project::runtime::BrokerSettings;
+
+use super::arguments::BrokerArguments;
+use super::{Context, Scope};
+use crate::session::broker_config;
+use crate::{Error, signals};
+
+pub(crate) fn run(context: &Context, arguments: &BrokerArguments) -> Result<ExitCode, Error> {
+    let engine = context.open(Scope::default())?;
+    let checked = engine.check();
+    let settings = match checked.declared() {
+        Ok(project) => {
+            if project.runtime.kafka.is_some() {
+                context.screen.warn(
+                    "the project names a Kafka of its own: its commands do not use this broker",
+                );
+            }
+            project.runtime.broker.clone()
+        }
+        Err(_) if checked.is_empty() => BrokerSettings::default(),
+        Err(error) => return Err(error),
+    };
+    let mut config = broker_config(engine.folder(), &settings)?;
+    if let Some(listen) = arguments.listen {
+        config.host = listen.ip();
+        config.port = if listen.port() == 0 { Port::Any } else { Port::Exactly(listen.port()) };
+    }
+    let (stop, stopped) = sync_channel(1);
+    signals::watch(move || {
+        // Nobody listens only if the command is at its end already.
+        let _told = stop.send(());
+    })?;
+    let broker = Broker::open(&config)?;
+    context.screen.result(&format!("listening on {}\n", broker.address()))?;
+    if !config.host.is_loopback() {
+        context.screen.warn("everybody who reaches this address can read and write all topics");
+    }
+    // An error means that the signal thread is gone, which ends the broker as well.
+    let _stopped = stopped.recv();
+    broker.close();
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,32 @@
+//! `engine explain CODE|MODEL`.
+
+use std::process::ExitCode;
+
+use super::arguments::{ExplainArguments, PlanPart};
+use super::{Context, Scope, compile};
+use crate::explain::{is_code, near, page};
+use crate::{CODES, Error};
+
+pub(crate) fn run(context: &Context, arguments: &ExplainArguments) -> Result<ExitCode, Error> {
+    let subject = arguments.subject.as_str();
+    if let Some(text) = page(subject) {
+        context.screen.result(&format!("{}\n", text.trim_end()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if is_code(subject) {
+        let near = near(subject);
+        let help = if near.is_empty() {
+            let (first, last) = (CODES.first(), CODES.last());
+            let name = |code: Option<&(&'static str, _)>| code.map_or("", |(code, _)| *code);
+            format!("codes go from `{}` to `{}`", name(first), name(last))
+        } else {
+            format!("did you mean `{}`?", near.join("`, `"))
+        };
+        return Err(Error::usage(format!("there is no code `{subject}`"), help));
+    }
+    let engine = context.open(Scope::default())?;
+    let parts = [PlanPart::Facts, PlanPart::Sql, PlanPart::Logical, PlanPart::Stream];
+    let text = compile::describe(context, engine.check(), &[subject.to_owned()], &parts)?;
+    context.screen.result(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

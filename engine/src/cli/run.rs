@@ -1,0 +1,192 @@
+//! `engine run`: the models, until stopped or, with `--once`, to the ends found at the start.
+
+mod progress;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use connectors::admin::Admin;
+use runtime::{Names, RunOptions, StatusBoard, StopHandle};
+use stream::{Clock, SystemClock};
+
+use super::arguments::{OutputStyle, RunArguments};
+use super::{Context, Scope, check};
+use crate::report::Append;
+use crate::report::{Rows, Summary};
+use crate::{Engine, Error, RunReport, Session, session, signals};
+use progress::Progress;
+
+/// How long `--once` waits for a broker that does not answer.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Waits between two tries to reach a broker: doubled from the first to the second.
+const BACKOFF: (std::time::Duration, std::time::Duration) =
+    (std::time::Duration::from_millis(250), std::time::Duration::from_secs(10));
+
+pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCode, Error> {
+    let is_partial = !arguments.select.is_empty() || !arguments.exclude.is_empty();
+    if is_partial && arguments.instance.is_none() {
+        let help = "give it a name with `--instance NAME`; its state is kept under that name";
+        return Err(Error::usage("a part of the project runs as an instance of its own", help));
+    }
+    let engine = context.open(Scope {
+        is_strict: false,
+        select: arguments.select.clone(),
+        exclude: arguments.exclude.clone(),
+        instance: arguments.instance.clone(),
+    })?;
+    let checked = engine.check();
+    let dataflow = checked.dataflow()?;
+    check::tell_diagnostics(context, checked.diagnostics(), checked.files());
+    let stop = StopHandle::default();
+    let board = Arc::new(StatusBoard::default());
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let (stopping, seen) = (stop.clone(), Arc::clone(&is_stopped));
+    let bars = context.screen.bars.clone();
+    signals::watch(move || {
+        seen.store(true, Ordering::SeqCst);
+        stopping.stop();
+        bars.suspend(tell_stop);
+    })?;
+    let session = engine.connect()?;
+    let names = engine.names()?;
+    tell_start(context, &engine, &session, &names, arguments)?;
+    wait_for_broker(context, &session, arguments.once, &is_stopped)?;
+    let rows = Rows::of(dataflow);
+    let options = options(&engine, arguments)?;
+    let progress = Progress::start(&context.screen, arguments.progress, (&board, rows.clone()));
+    let result = engine.run_in(&session, options, board, stop);
+    progress.end();
+    for note in session.notes() {
+        context.screen.warn(&note);
+    }
+    session.close();
+    let report = result?;
+    tell_end(context, arguments, &report, &rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Error> {
+    let settings = &engine.check().project()?.runtime.engine;
+    let commit_interval = arguments.commit_interval.unwrap_or(settings.commit_interval);
+    if commit_interval > catalog::project::runtime::COMMIT_INTERVAL_MAX {
+        return Err(Error::usage(
+            "a commit interval of more than 10 s is refused: a transaction must end before its timeout",
+            "choose `--commit-interval` between 10ms and 10s",
+        ));
+    }
+    Ok(RunOptions {
+        is_once: arguments.once,
+        closes_windows: arguments.close_windows,
+        is_fresh: arguments.fresh,
+        is_taking_over: arguments.take_over,
+        commit_interval,
+        lease: settings.lease.max(commit_interval * 3),
+    })
+}
+
+fn tell_start(
+    context: &Context,
+    engine: &Engine,
+    session: &Session,
+    names: &Names,
+    arguments: &RunArguments,
+) -> Result<(), Error> {
+    let project = engine.check().project()?;
+    let broker = if session.cluster().is_embedded() {
+        let fsync = match project.runtime.broker.fsync {
+            catalog::project::runtime::Fsync::Never => {
+                "survives a crash of the process, not loss of power"
+            }
+            catalog::project::runtime::Fsync::Commit => "survives loss of power",
+        };
+        format!("{}: {fsync}", session.cluster())
+    } else {
+        session.cluster().to_string()
+    };
+    let state = session::state_folder(engine.folder(), names);
+    let (name, environment) = (&project.name, &names.environment);
+    let screen = &context.screen;
+    screen.say(&format!("{name} · env {environment} · {broker} · state {}", state.display()));
+    context.note_bare_project(engine);
+    if arguments.fresh {
+        screen.warn("--fresh: the state is forgotten and all outputs are written again");
+    }
+    if arguments.close_windows {
+        screen.note("--close-windows: the ends found now are the end of input; later rows of the windows closed by it count as late");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "the signal's thread has no screen")]
+fn tell_stop() {
+    eprintln!("finishing the epoch; once more ends at once");
+}
+
+/// Waits until the cluster answers: for ever, with `--once` half a minute.
+fn wait_for_broker(
+    context: &Context,
+    session: &Session,
+    is_once: bool,
+    is_stopped: &AtomicBool,
+) -> Result<(), Error> {
+    if session.cluster().is_embedded() {
+        return Ok(());
+    }
+    let clock = SystemClock::new();
+    let (mut pause, longest) = BACKOFF;
+    let admin = Admin::open(session.cluster())?;
+    loop {
+        let error = match admin.topics() {
+            Ok(_) => return Ok(()),
+            Err(error) if !error.is_retriable() => return Err(error.into()),
+            Err(error) => error,
+        };
+        if (is_once && clock.monotonic() >= CONNECT_TIMEOUT) || is_stopped.load(Ordering::SeqCst) {
+            return Err(error.into());
+        }
+        let cluster = session.cluster();
+        context.screen.warn(&format!(
+            "{cluster} does not answer ({error}); trying again in {} ms; `engine debug` explains",
+            pause.as_millis()
+        ));
+        std::thread::park_timeout(pause);
+        pause = (pause * 2).min(longest);
+    }
+}
+
+fn tell_end(
+    context: &Context,
+    arguments: &RunArguments,
+    report: &RunReport,
+    rows: &Rows,
+) -> Result<(), Error> {
+    let summary = Summary::of(&report.counters, rows);
+    let text = match arguments.output {
+        OutputStyle::Json => {
+            let mut text = "{\"type\":\"version\",\"format\":\"1.0\"}\n".to_owned();
+            for value in summary.json() {
+                text.append(format_args!("{value}\n"));
+            }
+            let end = serde_json::json!({
+                "type": "run", "epochs": report.epochs,
+                "replayed_records": report.replayed_records, "stopped": report.is_stopped,
+            });
+            text.append(format_args!("{end}\n"));
+            text
+        }
+        OutputStyle::Text if context.screen.is_terminal_out => {
+            summary.table(context.screen.width())
+        }
+        OutputStyle::Text => summary.lines(),
+    };
+    context.screen.result(&text)?;
+    let how = if report.is_stopped { "stopped" } else { "done" };
+    let replayed = match report.replayed_records {
+        0 => String::new(),
+        records => format!(", {records} records replayed at the start"),
+    };
+    context.screen.say(&format!("{how}: {} epochs committed{replayed}", report.epochs));
+    Ok(())
+}

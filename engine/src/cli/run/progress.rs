@@ -1,0 +1,138 @@
+//! What a run shows while it runs: a table that is drawn again, or lines.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use runtime::{Note, Status, StatusBoard};
+use stream::{Clock, SystemClock};
+
+use crate::cli::arguments::ProgressStyle;
+use crate::cli::screen::Screen;
+use crate::report::{Rows, plain_lines, status_table};
+
+/// How often the board is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How often plain lines are written.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Over how many looks rates are taken: a shorter span makes them jump with every commit.
+const RATE_LOOKS: usize = 8;
+
+/// The thread that shows progress.
+pub(crate) struct Progress {
+    end: SyncSender<()>,
+    thread: Option<JoinHandle<()>>,
+    bars: MultiProgress,
+}
+
+impl Progress {
+    /// Shows what is on the board until [`Progress::end`].
+    pub(crate) fn start(
+        screen: &Screen,
+        style: ProgressStyle,
+        (board, rows): (&Arc<StatusBoard>, Rows),
+    ) -> Self {
+        let is_drawn = match style {
+            ProgressStyle::Auto => screen.is_terminal_err,
+            ProgressStyle::Bar => true,
+            ProgressStyle::Plain | ProgressStyle::None => false,
+        };
+        let bars = screen.bars.clone();
+        if is_drawn {
+            bars.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        let (end, ended) = sync_channel(1);
+        let view = View {
+            board: Arc::clone(board),
+            rows,
+            bars: bars.clone(),
+            is_drawn,
+            is_plain: !is_drawn && style != ProgressStyle::None,
+            notes_shown: 0,
+        };
+        let thread = std::thread::Builder::new().name("progress".to_owned());
+        // Without the thread nothing is shown; the run goes on.
+        let thread = thread.spawn(move || view.run(&ended)).ok();
+        Self { end, thread, bars }
+    }
+
+    /// Takes the table away.
+    pub(crate) fn end(mut self) {
+        // Either means that the thread ends or has ended.
+        let _ending = self.end.try_send(());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+struct View {
+    board: Arc<StatusBoard>,
+    rows: Rows,
+    bars: MultiProgress,
+    is_drawn: bool,
+    is_plain: bool,
+    notes_shown: usize,
+}
+
+impl View {
+    fn run(mut self, ended: &Receiver<()>) {
+        let clock = SystemClock::new();
+        let bar = self.is_drawn.then(|| {
+            let bar = self.bars.add(ProgressBar::new_spinner());
+            bar.with_style(
+                BarStyle::with_template("{msg}")
+                    .unwrap_or_else(|_plain| BarStyle::default_spinner()),
+            )
+        });
+        let mut pictures: Vec<(Duration, Status)> = Vec::new();
+        let mut last_lines = clock.monotonic();
+        loop {
+            let is_last = ended.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
+            let (now, status) = (clock.monotonic(), self.board.read());
+            self.show_notes(&status.notes);
+            if is_last {
+                break;
+            }
+            if let Some(bar) = &bar {
+                if pictures.len() == RATE_LOOKS {
+                    pictures.remove(0);
+                }
+                pictures.push((now, status));
+                self.draw(bar, &pictures);
+            } else if self.is_plain && now.saturating_sub(last_lines) >= PLAIN_INTERVAL {
+                last_lines = now;
+                self.tell(&plain_lines(&status, &self.rows));
+            }
+        }
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn draw(&self, bar: &ProgressBar, pictures: &[(Duration, Status)]) {
+        let (Some((from, before)), Some((to, now))) = (pictures.first(), pictures.last()) else {
+            return;
+        };
+        let passed = to.saturating_sub(*from);
+        bar.set_message(status_table(before, now, passed, &self.rows, None));
+    }
+
+    fn show_notes(&mut self, notes: &[Note]) {
+        for note in notes.iter().skip(self.notes_shown) {
+            let word = if note.is_warning() { "warning" } else { "note" };
+            self.tell(&format!("{word}: {note}\n"));
+        }
+        self.notes_shown = notes.len();
+    }
+
+    #[expect(clippy::print_stderr, reason = "progress is for whoever looks on")]
+    fn tell(&self, text: &str) {
+        self.bars.suspend(|| eprint!("{text}"));
+    }
+}

@@ -1,0 +1,54 @@
+//! Drawing: mistakes with carets in the user's own file, facts, tables.
+//!
+//! Everything here makes text of values; nothing is printed. Colours are asked for by the caller,
+//! who knows whether a terminal reads.
+
+mod diagnostics;
+mod facts;
+mod run;
+
+use std::fmt::{self, Write as _};
+
+use clap::ValueEnum;
+
+pub use diagnostics::render;
+pub(crate) use diagnostics::{Tally, tally_line};
+pub(crate) use facts::{fact_json, fact_lines};
+pub(crate) use run::{Rows, Summary, plain_lines, status_table};
+
+/// How mistakes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiagnosticStyle {
+    /// With carets under the text
+    Rustc,
+    /// One line each
+    Short,
+    /// One JSON object a line
+    Json,
+    /// As annotations of GitHub Actions
+    Github,
+}
+
+/// Formatting straight onto a text, without one of its own in between.
+pub(crate) trait Append {
+    /// Writes `what` to the end.
+    fn append(&mut self, what: fmt::Arguments<'_>);
+}
+
+impl Append for String {
+    fn append(&mut self, what: fmt::Arguments<'_>) {
+        self.write_fmt(what).expect("a String takes everything");
+    }
+}
+
+/// `1 model`, `2 models`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// Makes text from outside harmless for a terminal: control characters become visible.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
+}

@@ -1,0 +1,185 @@
+//! Which project, and the way to its Kafka.
+//!
+//! Without `runtime.kafka` that is the embedded broker: opened here if the folder's lock is free,
+//! else the one of the process that holds it.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use broker::{Broker, BrokerConfig, BrokerError, Port};
+use catalog::project::Project;
+use catalog::project::runtime::{BrokerSettings, Fsync};
+use connectors::Cluster;
+use runtime::Names;
+
+use crate::Error;
+
+/// What makes a folder a project.
+const ROOT_FILES: [&str; 2] = ["stream_project.yml", "stream_project.yaml"];
+
+/// Folders that a project without a root file has.
+const BARE_FOLDERS: [&str; 2] = ["models", "sources"];
+
+/// How often, and how long between, an owner is asked that has the lock and no address yet: it is
+/// starting or ending, which takes it well under these five seconds.
+const OWNER_TRIES: u32 = 100;
+const OWNER_PAUSE: Duration = Duration::from_millis(50);
+
+/// An open way to a project's topics. Dropping it closes an embedded broker that it opened.
+#[derive(Debug)]
+pub struct Session {
+    cluster: Cluster,
+    broker: Option<Broker>,
+}
+
+impl Session {
+    /// Opens the way to the topics of `project`, which lies in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Broker`].
+    pub fn open(folder: &Path, project: &Project) -> Result<Self, Error> {
+        match &project.runtime.kafka {
+            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka), broker: None }),
+            None => Self::embedded(folder, &project.runtime.broker),
+        }
+    }
+
+    /// The embedded broker of `folder`.
+    pub(crate) fn embedded(folder: &Path, settings: &BrokerSettings) -> Result<Self, Error> {
+        let config = broker_config(folder, settings)?;
+        for _ in 0..OWNER_TRIES {
+            match Broker::open(&config) {
+                Ok(broker) => {
+                    let cluster = Cluster::embedded(broker.address());
+                    return Ok(Self { cluster, broker: Some(broker) });
+                }
+                Err(BrokerError::InUse { owner: Some(owner), .. }) => {
+                    return Ok(Self { cluster: Cluster::embedded(owner.address), broker: None });
+                }
+                Err(BrokerError::InUse { owner: None, .. }) => {
+                    std::thread::park_timeout(OWNER_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(BrokerError::InUse { folder: config.folder, owner: None }.into())
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Whether an embedded broker runs in this process.
+    pub fn is_owner(&self) -> bool {
+        self.broker.is_some()
+    }
+
+    /// What topics asked for and the embedded broker does not do, as sentences for people.
+    pub fn notes(&self) -> Vec<String> {
+        self.broker.as_ref().map(Broker::notes).unwrap_or_default()
+    }
+
+    /// Ends the embedded broker in order, if it runs here.
+    pub fn close(self) {
+        if let Some(broker) = self.broker {
+            broker.close();
+        }
+    }
+}
+
+/// How the project wants its embedded broker.
+pub(crate) fn broker_config(
+    folder: &Path,
+    settings: &BrokerSettings,
+) -> Result<BrokerConfig, Error> {
+    let mut config = BrokerConfig::new(engine_folder(folder));
+    config.fsync = match settings.fsync {
+        Fsync::Never => broker::Fsync::Never,
+        Fsync::Commit => broker::Fsync::Commit,
+    };
+    if let Some(listen) = &settings.listen {
+        let address = socket_address(listen)?;
+        config.host = address.ip();
+        config.port = if address.port() == 0 { Port::Any } else { Port::Exactly(address.port()) };
+    }
+    Ok(config)
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, Error> {
+    let found = text.to_socket_addrs().ok().and_then(|mut addresses| {
+        addresses.find(|address| matches!(address.ip(), IpAddr::V4(_)) || text.starts_with('['))
+    });
+    found.ok_or_else(|| {
+        let help = format!("write `HOST:PORT`, such as `{}:19092`", Ipv4Addr::LOCALHOST);
+        Error::usage(format!("`runtime.broker.listen: {text}` is no address"), help)
+    })
+}
+
+/// The folder for everything that the engine keeps beside the project's files.
+pub(crate) fn engine_folder(folder: &Path) -> PathBuf {
+    folder.join(".engine")
+}
+
+/// The folder for lock and state of one running instance.
+pub(crate) fn state_folder(folder: &Path, names: &Names) -> PathBuf {
+    let state = engine_folder(folder).join("state").join(&names.environment);
+    match &names.instance {
+        Some(instance) => state.join(instance),
+        None => state,
+    }
+}
+
+/// The project's folder: the one given, else the nearest parent of `current` with a root file,
+/// else `current` itself.
+pub(crate) fn find_project(given: Option<&Path>, current: &Path) -> Result<PathBuf, Error> {
+    if let Some(folder) = given {
+        if !folder.is_dir() {
+            let message = format!("there is no folder `{}`", folder.display());
+            return Err(Error::usage(message, "give the project's folder with `--project DIR`"));
+        }
+        return Ok(folder.to_owned());
+    }
+    let found = current.ancestors().find(|folder| has_root_file(folder));
+    Ok(found.unwrap_or(current).to_owned())
+}
+
+/// Whether the folder has a stream_project.yml.
+pub(crate) fn has_root_file(folder: &Path) -> bool {
+    ROOT_FILES.iter().any(|name| folder.join(name).is_file())
+}
+
+/// Whether the folder looks like a project without a root file.
+pub(crate) fn is_bare_project(folder: &Path) -> bool {
+    !has_root_file(folder) && BARE_FOLDERS.iter().any(|name| folder.join(name).is_dir())
+}
+
+/// The name that a project without a root file had at its first run, so that a renamed folder
+/// keeps its state.
+pub(crate) fn kept_name(folder: &Path) -> Option<String> {
+    if has_root_file(folder) {
+        return None;
+    }
+    let name = fs::read_to_string(engine_folder(folder).join("project")).ok()?;
+    let name = name.trim();
+    let is_sound = !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c));
+    is_sound.then(|| name.to_owned())
+}
+
+/// Keeps the name of a project without a root file.
+pub(crate) fn keep_name(folder: &Path, name: &str) -> Result<(), Error> {
+    if has_root_file(folder) || kept_name(folder).is_some() {
+        return Ok(());
+    }
+    let engine = engine_folder(folder);
+    let path = engine.join("project");
+    let failed = |source| Error::File { action: "write", path: path.clone(), source };
+    fs::create_dir_all(&engine).map_err(failed)?;
+    fs::write(&path, format!("{name}\n")).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! The commands as they are typed: the real binary on the embedded broker, in temporary folders.
+
+#[path = "support/command.rs"]
+mod command;
+#[path = "support/running.rs"]
+mod running;
+
+#[path = "cli/broker.rs"]
+mod broker;
+#[path = "cli/topics.rs"]
+mod topics;
+#[path = "cli/basics.rs"]
+mod basics;
+#[path = "cli/runs.rs"]
+mod runs;

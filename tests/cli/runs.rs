@@ -1,0 +1,220 @@
+//! `engine run` on the embedded broker.
+
+use serde_json::Value;
+
+use crate::command::Folder;
+
+/// A model with windows of a minute.
+const PROJECT: [(&str, &str); 2] = [
+    (
+        "sources/s.yml",
+        "sources:\n  - name: clicks\n    topic: clicks\n    columns:\n      - name: k\n      - name: n\n        type: BIGINT\n      - name: at\n",
+    ),
+    (
+        "models/m.yml",
+        "models:\n  - name: copies\n    topic: {name: copies, partitions: 3}\n    key: k\n    sql: |\n      SELECT k, n, at FROM {{ source(\"clicks\") }}\n  - name: minutes\n    topic: {name: minutes, partitions: 2}\n    key: k\n    sql: |\n      SELECT k, TUMBLE_START(at, INTERVAL '1' MINUTE) AS minute, COUNT(*) AS clicks, SUM(n) AS total\n      FROM {{ ref(\"copies\") }} GROUP BY k, TUMBLE(at, INTERVAL '1' MINUTE)\n",
+    ),
+];
+
+fn project() -> Folder {
+    let folder = Folder::new();
+    for (path, text) in PROJECT {
+        folder.write(path, text);
+    }
+    folder
+}
+
+/// Writes clicks, one a (key, number, second).
+#[track_caller]
+fn click(folder: &Folder, clicks: &[(&str, i64, i64)]) {
+    let lines: Vec<String> = clicks
+        .iter()
+        .map(|(key, number, second)| {
+            let (minute, second) = (second / 60, second % 60);
+            format!("{{\"k\":\"{key}\",\"n\":{number},\"at\":\"2026-01-01T00:{minute:02}:{second:02}Z\"}}")
+        })
+        .collect();
+    let output =
+        folder.engine_with(&["topic", "produce", "clicks", "-k", "k"], lines.join("\n").as_bytes());
+    assert_eq!(output.code, 0, "{}", output.err);
+}
+
+#[test]
+fn once_commits_reports_and_keeps_open_windows_for_the_next_run() {
+    let folder = project();
+    click(&folder, &[("a", 1, 0), ("b", 2, 10), ("a", 3, 70), ("a", 4, 100)]);
+    let out = folder.succeed(&["run", "--once"]);
+    assert!(out.contains("model=copies read=4 wrote=4 late=0 dead_lettered=0"), "{out}");
+    assert!(out.contains("model=minutes read=4 wrote=2 late=0 dead_lettered=0"), "{out}");
+    assert_eq!(folder.lines("copies").len(), 4);
+    let first = [
+        r#"{"k":"a","minute":"2026-01-01T00:00:00","clicks":1,"total":1}"#,
+        r#"{"k":"b","minute":"2026-01-01T00:00:00","clicks":1,"total":2}"#,
+    ];
+    assert_eq!(folder.lines("minutes"), first);
+    click(&folder, &[("a", 5, 110)]);
+    let out = folder.succeed(&["run", "--once", "--close-windows"]);
+    assert!(out.contains("model=minutes read=1 wrote=1 late=0 dead_lettered=0"), "{out}");
+    let mut all = first.to_vec();
+    all.push(r#"{"k":"a","minute":"2026-01-01T00:01:00","clicks":3,"total":12}"#);
+    all.sort_unstable();
+    assert_eq!(folder.lines("minutes"), all);
+    let out = folder.succeed(&["run", "--once"]);
+    assert!(out.contains("model=minutes read=0 wrote=0 late=0 dead_lettered=0"), "{out}");
+    assert_eq!(folder.lines("minutes"), all, "nothing is written twice");
+}
+
+#[test]
+fn late_and_bad_records_are_counted_and_dead_lettered() {
+    let folder = project();
+    click(&folder, &[("a", 1, 0), ("a", 2, 200), ("a", 3, 1)]);
+    let bad = b"{\"k\":\"a\",\"n\":\"many\",\"at\":\"2026-01-01T00:03:30Z\"}\nnot json\n{\"k\":\"a\",\"n\":1}\n";
+    assert_eq!(folder.engine_with(&["topic", "produce", "clicks"], bad).code, 0);
+    let out = folder.succeed(&["run", "--once", "--output", "json"]);
+    let lines: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    let named = |name: &str| lines.iter().find(|line| line["name"] == name).expect("its line");
+    assert_eq!(named("clicks")["read"], 6, "{out}");
+    assert_eq!(named("clicks")["dead_lettered"], 3, "{out}");
+    assert_eq!(named("minutes")["late"], 1, "{out}");
+    let topics = folder.succeed(&["topic", "list"]);
+    let dead = topics.lines().find(|line| line.contains("dead_letters")).expect("its topic");
+    let dead = dead.split_whitespace().next().expect("its name");
+    let values = folder.lines(dead);
+    assert_eq!(values.len(), 4, "{values:?}");
+    assert!(values.iter().any(|value| value == "not json"), "the bytes as they came: {values:?}");
+}
+
+#[test]
+fn the_first_signal_finishes_the_epoch_and_fires_no_window() {
+    for signal in ["INT", "TERM"] {
+        let folder = project();
+        click(&folder, &[("a", 1, 0), ("a", 2, 10)]);
+        let mut run = folder.start(&["run", "--commit-interval", "50ms"]);
+        run.wait_for("embedded broker");
+        wait_for_lines(&folder, "copies", 2);
+        run.signal(signal);
+        let output = run.end();
+        assert_eq!(output.code, 0, "{}", output.err);
+        assert!(output.out.contains("model=copies read=2 wrote=2"), "{}", output.out);
+        assert_eq!(folder.lines("minutes"), Vec::<String>::new());
+    }
+}
+
+/// Reads a topic again and again until it has so many lines.
+fn wait_for_lines(folder: &Folder, topic: &str, count: usize) {
+    for _ in 0..200 {
+        let output = folder.engine(&["topic", "consume", topic, "--until-end"]);
+        if output.out.lines().count() >= count {
+            return;
+        }
+    }
+    panic!("`{topic}` did not get {count} lines");
+}
+
+#[test]
+fn a_killed_run_goes_on_without_losing_or_repeating_a_row() {
+    let folder = project();
+    for round in 0..3 {
+        let second = round * 30;
+        click(&folder, &[("a", round, second), ("b", round, second + 1)]);
+        let mut run = folder.start(&["run", "--commit-interval", "20ms"]);
+        run.wait_for("embedded broker");
+        let count = usize::try_from(2 * (round + 1)).expect("small");
+        wait_for_lines(&folder, "copies", count);
+        run.signal("KILL");
+        run.end();
+    }
+    folder.succeed(&["run", "--once", "--close-windows"]);
+    let copies = folder.lines("copies");
+    assert_eq!(copies.len(), 6, "{copies:?}");
+    let expected = [
+        r#"{"k":"a","minute":"2026-01-01T00:00:00","clicks":2,"total":1}"#,
+        r#"{"k":"a","minute":"2026-01-01T00:01:00","clicks":1,"total":2}"#,
+        r#"{"k":"b","minute":"2026-01-01T00:00:00","clicks":2,"total":1}"#,
+        r#"{"k":"b","minute":"2026-01-01T00:01:00","clicks":1,"total":2}"#,
+    ];
+    assert_eq!(folder.lines("minutes"), expected);
+}
+
+#[test]
+fn fresh_writes_everything_again() {
+    let folder = project();
+    click(&folder, &[("a", 1, 0)]);
+    folder.succeed(&["run", "--once"]);
+    let output = folder.engine(&["run", "--once", "--fresh"]);
+    assert_eq!(output.code, 0, "{}", output.err);
+    assert!(output.err.contains("written again"), "{}", output.err);
+    assert_eq!(folder.lines("copies").len(), 2);
+}
+
+#[test]
+fn another_owner_of_the_project_is_exit_6() {
+    let broker_folder = Folder::new();
+    let mut broker = broker_folder.start(&["broker"]);
+    let address = broker.line().replace("listening on ", "");
+    let root =
+        format!("project:\n  name: shared\nruntime:\n  kafka:\n    bootstrap_servers: {address}\n");
+    let (first, second) = (project(), project());
+    first.write("stream_project.yml", &root);
+    second.write("stream_project.yml", &root);
+    first.succeed(&["topic", "create", "clicks"]);
+    click(&first, &[("a", 1, 0)]);
+    let running = first.start(&["run", "--commit-interval", "50ms"]);
+    wait_for_lines(&first, "copies", 1);
+    let output = second.engine(&["run", "--once"]);
+    assert_eq!(output.code, 6, "{}", output.err);
+    assert!(output.err.contains("--take-over"), "{}", output.err);
+    let taken = second.engine(&["run", "--once", "--take-over"]);
+    assert_eq!(taken.code, 0, "{}", taken.err);
+    assert_eq!(second.lines("copies").len(), 1);
+    drop(running);
+    broker.signal("TERM");
+    assert_eq!(broker.end().code, 0);
+}
+
+#[test]
+fn a_missing_source_topic_is_created_here_and_named_on_kafka() {
+    let folder = project();
+    let output = folder.engine(&["run", "--once"]);
+    assert_eq!(output.code, 0, "{}", output.err);
+    assert!(output.err.contains("created topic clicks"), "{}", output.err);
+    assert!(folder.succeed(&["topic", "describe", "copies"]).contains("3 partitions"));
+    let broker_folder = Folder::new();
+    let mut broker = broker_folder.start(&["broker"]);
+    let address = broker.line().replace("listening on ", "");
+    let other = project();
+    other.write(
+        "stream_project.yml",
+        format!("project:\n  name: other\nruntime:\n  kafka:\n    bootstrap_servers: {address}\n"),
+    );
+    let output = other.engine(&["run", "--once"]);
+    assert_eq!(output.code, 1, "{}", output.err);
+    assert!(output.err.contains("topic `clicks` does not exist"), "{}", output.err);
+    assert!(output.err.contains("engine topic create clicks"), "{}", output.err);
+    broker.signal("TERM");
+    assert_eq!(broker.end().code, 0);
+}
+
+#[test]
+fn a_part_of_the_project_needs_a_name() {
+    let folder = project();
+    let output = folder.engine(&["run", "--once", "--select", "copies"]);
+    assert_eq!(output.code, 2);
+    assert!(output.err.contains("--instance"), "{}", output.err);
+    click(&folder, &[("a", 1, 0)]);
+    let out = folder.succeed(&["run", "--once", "--select", "copies", "--instance", "one"]);
+    assert!(out.contains("model=copies") && !out.contains("model=minutes"), "{out}");
+    let typo = folder.engine(&["run", "--once", "--select", "copiez", "--instance", "one"]);
+    assert_eq!(typo.code, 2, "{}", typo.err);
+}
+
+#[test]
+fn the_demo_shows_rows_of_both_models() {
+    let folder = Folder::new();
+    let dir = folder.path().join("demo").to_string_lossy().into_owned();
+    let out = folder.succeed(&["demo", &dir]);
+    let (sessions, products) = out.split_once("product_popularity\n").expect("both titles");
+    assert!(sessions.contains("\"session_start\":"), "{out}");
+    assert_eq!(products.matches("\"popularity_score\":").count(), 5, "{out}");
+}
