@@ -101,6 +101,24 @@ fn the_first_signal_finishes_the_epoch_and_fires_no_window() {
     }
 }
 
+#[test]
+fn the_second_signal_ends_at_once() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = project();
+        // Nothing answers there, so the first signal has something to wait for.
+        folder.write(
+            "stream_project.yml",
+            "project:\n  name: p\nruntime:\n  kafka:\n    bootstrap_servers: 127.0.0.1:1\n",
+        );
+        let mut run = folder.start(&["run"]);
+        run.wait_for("kafka 127.0.0.1:1");
+        run.signal(signal);
+        run.wait_for("once more ends at once");
+        run.signal(signal);
+        assert_eq!(run.end().code, code);
+    }
+}
+
 /// Reads a topic again and again until it has so many lines.
 fn wait_for_lines(folder: &Folder, topic: &str, count: usize) {
     for _ in 0..200 {

@@ -43,16 +43,19 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
     let board = Arc::new(StatusBoard::default());
     let is_stopped = Arc::new(AtomicBool::new(false));
     let (stopping, seen) = (stop.clone(), Arc::clone(&is_stopped));
-    let bars = context.screen.bars.clone();
+    let (bars, waiter) = (context.screen.bars.clone(), std::thread::current());
     signals::watch(move || {
         seen.store(true, Ordering::SeqCst);
         stopping.stop();
+        waiter.unpark();
         bars.suspend(tell_stop);
     })?;
     let session = engine.connect()?;
     let names = engine.names()?;
     tell_start(context, &engine, &session, &names, arguments)?;
-    wait_for_broker(context, &session, arguments.once, &is_stopped)?;
+    if !wait_for_broker(context, &session, arguments.once, &is_stopped)? {
+        return Ok(ExitCode::SUCCESS);
+    }
     let rows = Rows::of(dataflow);
     let options = options(&engine, arguments)?;
     let progress = Progress::start(&context.screen, arguments.progress, (&board, rows.clone()));
@@ -124,26 +127,30 @@ fn tell_stop() {
     eprintln!("finishing the epoch; once more ends at once");
 }
 
-/// Waits until the cluster answers: for ever, with `--once` half a minute.
+/// Waits until the cluster answers: for ever, with `--once` half a minute. False if it was stopped
+/// before.
 fn wait_for_broker(
     context: &Context,
     session: &Session,
     is_once: bool,
     is_stopped: &AtomicBool,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     if session.cluster().is_embedded() {
-        return Ok(());
+        return Ok(true);
     }
     let clock = SystemClock::new();
     let (mut pause, longest) = BACKOFF;
     let admin = Admin::open(session.cluster())?;
     loop {
         let error = match admin.topics() {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(true),
             Err(error) if !error.is_retriable() => return Err(error.into()),
             Err(error) => error,
         };
-        if (is_once && clock.monotonic() >= CONNECT_TIMEOUT) || is_stopped.load(Ordering::SeqCst) {
+        if is_stopped.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        if is_once && clock.monotonic() >= CONNECT_TIMEOUT {
             return Err(error.into());
         }
         let cluster = session.cluster();

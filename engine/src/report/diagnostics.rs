@@ -109,7 +109,7 @@ fn snippet<'a>(file: FileId, labels: &'a [Label], files: &'a Files) -> Snippet<'
     let annotations = labels.iter().filter(|label| label.place.file == file).map(|label| {
         let kind = if label.is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let span = clamped(&label.place, files.text(file));
-        let text = (!label.text.is_empty()).then_some(label.text.as_str());
+        let text = (!label.text.is_empty()).then(|| normalize_untrusted_str(&label.text));
         kind.span(span).label(text)
     });
     Snippet::source(files.text(file)).path(files.path(file)).annotations(annotations)

@@ -5,7 +5,7 @@ fn sample() -> (Vec<Diagnostic>, Files) {
     let model =
         files.add("models/m.yml", "models:\n  - name: m\n    sql: |\n      SELECT tyype FROM x\n");
     let source = files.add("sources/s.yml", "sources:\n  - name: x\n");
-    let at = Place::new(model, 42..47);
+    let at = Place::new(model, 44..49);
     let declared = Place::new(source, 19..20);
     let diagnostic = Diagnostic {
         code: "E0301",
