@@ -19,6 +19,7 @@
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -260,16 +261,17 @@ fn run_engine(
     broker: Option<u32>,
 ) -> Result<(), Failure> {
     let before = broker.map(usage::cpu_of);
+    let messages = project.path().join("messages.txt");
     let clock = SystemClock::new();
     let engine = project
         .command(&["run", "--once", "--close-windows"])
         .stdout(Stdio::inherit())
-        .stderr(Stdio::inherit())
+        .stderr(File::create(&messages)?)
         .spawn()?;
     let usage = usage::wait(&engine)?;
     let wall = clock.monotonic();
     if !usage.is_success {
-        return Err("engine run failed".into());
+        return Err(format!("engine run failed: {}", std::fs::read_to_string(messages)?).into());
     }
     let broker_cpu = broker_cpu(broker, before);
     Row { name, events, cpu: usage.cpu, wall, broker_cpu }.print(Some(usage.peak_rss_bytes));
