@@ -120,17 +120,14 @@ impl Checked {
         errors.clone().count() > 0 && errors.clone().all(|one| one.code == "E0010")
     }
 
-    /// The rendered SQL of all models and the variables, for the journal. Secrets are not in it:
-    /// SQL has no `${...}`.
+    /// The rendered SQL of all models, for the journal. Variables stand in it only as far as the
+    /// SQL uses them: others may hold what came from a `${...}`, and the journal keeps no secrets.
     ///
     /// # Errors
     /// [`Error::Project`] if it has mistakes.
     pub(crate) fn project_text(&self) -> Result<String, Error> {
         let project = self.project()?;
         let mut text = String::new();
-        for (name, value) in &project.variables {
-            text.append(format_args!("-- var {name}: {value}\n"));
-        }
         for model in &project.models {
             let sql = model.sql.as_ref().map_or("", |sql| sql.text.trim_end());
             text.append(format_args!("-- model {}\n{sql}\n", model.name.value));

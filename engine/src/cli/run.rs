@@ -2,6 +2,7 @@
 
 mod progress;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,7 +109,7 @@ fn tell_start(
     } else {
         session.cluster().to_string()
     };
-    let state = session::state_folder(engine.folder(), names);
+    let state = session::state_folder(Path::new(""), names);
     let (name, environment) = (&project.name, &names.environment);
     let screen = &context.screen;
     screen.say(&format!("{name} · env {environment} · {broker} · state {}", state.display()));

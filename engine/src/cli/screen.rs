@@ -137,6 +137,9 @@ impl Screen {
         }
         let mark = paint(self.is_coloured_err, Paint::Red, "error");
         self.tell(&format!("{mark}: {text}\n"));
+        for cause in causes(error, &text) {
+            self.tell(&format!("  because: {cause}\n"));
+        }
         if let Some(next) = error.next_step() {
             let next = crate::report::harmless(&next);
             self.tell(&format!("{}: {next}\n", paint(self.is_coloured_err, Paint::Cyan, "next")));
@@ -153,6 +156,20 @@ impl Screen {
     pub(crate) fn title(&self, text: &str) -> String {
         paint(self.is_coloured_out, Paint::Bold, text)
     }
+}
+
+/// What lies behind an error and is not part of its text yet.
+fn causes(error: &Error, text: &str) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let told = crate::report::harmless(&cause.to_string());
+        if !text.contains(&told) && !causes.contains(&told) {
+            causes.push(told);
+        }
+        next = cause.source();
+    }
+    causes
 }
 
 fn paint(is_coloured: bool, paint: Paint, text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arrow::temporal_conversions::timestamp_ms_to_datetime;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use planner::dataflow::{Dataflow, Source};
 use runtime::fold::{Counters, ModelCounters, SourceCounters};
@@ -166,7 +167,7 @@ pub(crate) fn plain_lines(now: &Status, rows: &Rows) -> String {
             if let Some(lag) = now.lag.get(reader) {
                 line.append(format_args!(" lag={lag}"));
             }
-            if let Some(watermark) = now.watermarks.get(reader).filter(|mark| mark.is_some()) {
+            if let Some(watermark) = watermark_of(now, reader) {
                 line.append(format_args!(" watermark={watermark}"));
             }
         }
@@ -189,7 +190,7 @@ pub(crate) fn status_table(
     let sources = new.sources.iter().zip(&old.sources).zip(&rows.readers);
     for (((name, counted), (_, earlier)), (reader, _)) in sources {
         let lag = now.lag.get(reader).map_or_else(dash, u64::to_string);
-        let watermark = now.watermarks.get(reader).filter(|mark| mark.is_some());
+        let watermark = watermark_of(now, reader);
         table.add_row([
             name.clone(),
             counted.records.to_string(),
@@ -198,7 +199,7 @@ pub(crate) fn status_table(
             dash(),
             dash(),
             lag,
-            watermark.map_or_else(dash, ToString::to_string),
+            watermark.unwrap_or_else(dash),
         ]);
     }
     for ((name, counted), (_, earlier)) in new.models.iter().zip(&old.models) {
@@ -215,6 +216,13 @@ pub(crate) fn status_table(
     }
     right_align(&mut table);
     format!("{table}\n{} · epoch {} · Ctrl-C stops", phase_words(now), now.epoch)
+}
+
+/// The reader's watermark as a time, once it has one.
+fn watermark_of(now: &Status, reader: &str) -> Option<String> {
+    let watermark = now.watermarks.get(reader).filter(|mark| mark.is_some())?;
+    let time = timestamp_ms_to_datetime(watermark.0)?;
+    Some(time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
 fn phase_words(now: &Status) -> String {
