@@ -16,7 +16,11 @@ pub(crate) fn commit(cluster: &Cluster, group: &str, topic: &str, offset: i64) {
     let consumer = cluster.consumer(group, Reads::All);
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Offset(offset)).expect("an offset can be set");
-    consumer.commit(&list, CommitMode::Sync).expect("the offset is committed");
+    // A broker that has just started may still be loading its groups.
+    let deadline = Deadline::new();
+    while let Err(error) = consumer.commit(&list, CommitMode::Sync) {
+        deadline.check(&format!("the offset to be committed: {error}"));
+    }
 }
 
 /// Polls once; the value, if there is one.

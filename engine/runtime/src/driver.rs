@@ -22,6 +22,7 @@ use crate::fold::{Counters, Fold, Step};
 use crate::history::History;
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
+use crate::local::LocalState;
 use crate::outbox::{Cut, ToEncode};
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
@@ -143,6 +144,8 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox>,
     readers: Vec<ReaderView>,
     identity: Identity,
+    local: LocalState,
+    has_hint: bool,
     options: RunOptions,
     plan: (Fingerprint, String),
     clock: Arc<dyn Clock>,
@@ -183,7 +186,7 @@ impl Driver {
         plan: &RunPlan,
         fold: Fold,
         readers: Vec<ReaderView>,
-        identity: Identity,
+        (identity, local): (Identity, LocalState),
         outlet: Outlet,
     ) -> Self {
         let Outlet { to_encode, kept_bytes, inbox } = outlet;
@@ -195,6 +198,8 @@ impl Driver {
             first_epoch: committed,
             committed,
             identity,
+            local,
+            has_hint: false,
             options: plan.options.clone(),
             plan: (plan.fingerprint.clone(), plan.project_text.clone()),
             started: (plan.clock.now(), plan.clock.monotonic()),
@@ -460,10 +465,21 @@ impl Driver {
                 }
             }
         }
+        self.write_hint()?;
         if self.options.is_once {
             for (reader, partition) in reached {
                 self.note_old_end(reader, partition)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Notes which journal is written, once it surely exists: a note of a journal that never was
+    /// would stop the next start.
+    fn write_hint(&mut self) -> Result<(), RuntimeError> {
+        if !self.has_hint && self.committed > self.first_epoch {
+            self.local.set_hint(&self.identity.journal_id)?;
+            self.has_hint = true;
         }
         Ok(())
     }

@@ -167,7 +167,6 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     local.add_owner(&instance)?;
     let identity =
         Identity::new(instance, &history, plan.options.lease, plan.options.commit_interval)?;
-    local.set_hint(&identity.journal_id)?;
     place_readers(plan, &mut readers, &history)?;
 
     let kept_bytes = Arc::new(AtomicU64::new(0));
@@ -188,7 +187,7 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
         threads.spawn("read", move || reader.run());
     }
     let outlet = Outlet { to_encode, kept_bytes, inbox };
-    let driver = Driver::new(plan, Fold::new(&dataflow)?, views, identity, outlet);
+    let driver = Driver::new(plan, Fold::new(&dataflow)?, views, (identity, local), outlet);
     let result = driver.run(history);
     let joined = threads.join();
     let mut report = result?;
