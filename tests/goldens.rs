@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-#[path = "support/engine.rs"]
-mod engine;
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/kafka.rs"]
 mod kafka;
 
-use engine::Project;
+use command::{Folder, finished};
 
 const TOPICS: [(&str, &str); 4] = [
     ("events_clean", "ecom.events-clean.v1"),
@@ -22,6 +23,45 @@ const TOPICS: [(&str, &str); 4] = [
     ("user_sessions", "ecom.user-sessions.v1"),
     ("product_popularity", "ecom.product-popularity.v1"),
 ];
+
+/// The example, verbatim; its topics are on the embedded broker.
+fn ecommerce() -> Folder {
+    let folder = Folder::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ecommerce");
+    for part in ["sources", "models", "tests", "exposures"] {
+        for file in std::fs::read_dir(example.join(part)).expect("the example is there") {
+            let file = file.expect("its folders can be read");
+            let text = std::fs::read(file.path()).expect("its files can be read");
+            folder.write(&format!("{part}/{}", file.file_name().to_string_lossy()), text);
+        }
+    }
+    folder
+}
+
+/// The example with its topics on a real Kafka; nothing else differs.
+fn ecommerce_on(bootstrap_servers: &str, name: &str) -> Folder {
+    let folder = ecommerce();
+    let root = format!(
+        "project:\n  name: {name}\nruntime:\n  kafka:\n    bootstrap_servers: {bootstrap_servers}\n"
+    );
+    folder.write("stream_project.yml", root);
+    folder
+}
+
+/// Runs a command to a good end, with `input` from a file; its standard output.
+#[track_caller]
+fn succeed(project: &Folder, arguments: &[&str], input: Option<&Path>) -> String {
+    let output = match input {
+        None => project.engine(arguments),
+        Some(path) => {
+            let stdin = std::fs::File::open(path).expect("the input can be read");
+            let ended = project.command(arguments).stdin(stdin).output();
+            finished(&ended.expect("the binary runs"))
+        }
+    };
+    assert_eq!(output.code, 0, "engine {arguments:?}\n{}\n{}", output.out, output.err);
+    output.out
+}
 
 /// Row as canonical text, and how often it occurs.
 type Rows = BTreeMap<String, i64>;
@@ -65,9 +105,12 @@ fn rows(text: &str) -> Rows {
     rows
 }
 
-fn fill(project: &Project, seed: &str, partitions: &str) {
-    project.run(&["topic", "create", "ecom.clickstream.v1", "--partitions", partitions]);
-    project.run(&["topic", "create", "ecom.products.v1", "--partitions", "1"]);
+fn fill(project: &Folder, seed: &str, partitions: &str) {
+    let create = |topic: &str, partitions: &str| {
+        succeed(project, &["topic", "create", topic, "--partitions", partitions], None);
+    };
+    create("ecom.clickstream.v1", partitions);
+    create("ecom.products.v1", "1");
     let products = unzipped(&fixture(&format!("{seed}/products.jsonl.gz")));
     let produce = [
         "topic",
@@ -78,23 +121,21 @@ fn fill(project: &Project, seed: &str, partitions: &str) {
         "--timestamp",
         "updated_at",
     ];
-    project.run_with_input(&produce, &products);
+    succeed(project, &produce, Some(&project.write("data/products.jsonl", products)));
     let clicks = unzipped(&fixture(&format!("{seed}/clickstream.jsonl.gz")));
-    project.run_with_input(
-        &["topic", "produce", "ecom.clickstream.v1", "--key", "session_id"],
-        &clicks,
-    );
+    let produce = ["topic", "produce", "ecom.clickstream.v1", "--key", "session_id"];
+    succeed(project, &produce, Some(&project.write("data/clickstream.jsonl", clicks)));
 }
 
 /// Compares the committed rows of all models with `expected`, in which models may be missing.
-fn compare(project: &Project, expected: &str) {
+fn compare(project: &Folder, expected: &str) {
     for (model, topic) in TOPICS {
         let file = fixture(&format!("{expected}/{model}.jsonl.gz"));
         if !file.exists() {
             continue;
         }
         let expected = rows(&String::from_utf8(unzipped(&file)).expect("UTF-8"));
-        let got = rows(&project.run(&["topic", "consume", topic, "--until-end"]));
+        let got = rows(&succeed(project, &["topic", "consume", topic, "--until-end"], None));
         let mut wrong = Vec::new();
         for (row, count) in &expected {
             let found = got.get(row).copied().unwrap_or(0);
@@ -114,51 +155,61 @@ fn compare(project: &Project, expected: &str) {
     }
 }
 
-fn check(project: &Project, seed: &str, partitions: &str, expected: &str) {
+fn check(project: &Folder, seed: &str, partitions: &str, expected: &str) {
     fill(project, seed, partitions);
-    project.run(&["run", "--once", "--close-windows"]);
+    succeed(project, &["run", "--once", "--close-windows"], None);
     compare(project, expected);
 }
 
 #[test]
 fn rows_equal_flinks_with_one_partition_and_late_rows() {
-    check(&Project::ecommerce(), "seed42", "1", "seed42/expected");
+    check(&ecommerce(), "seed42", "1", "seed42/expected");
 }
 
 #[test]
 fn rows_equal_flinks_with_a_decimal_price() {
-    let project = Project::ecommerce();
+    let project = ecommerce();
+    let sources = std::fs::read_to_string(project.path().join("sources/events.yml"));
     let typed = "- name: price\n        type: DECIMAL(10, 2)\n";
-    project.replace("sources/events.yml", "- name: price\n", typed);
+    project.write(
+        "sources/events.yml",
+        sources.expect("it is there").replace("- name: price\n", typed),
+    );
     check(&project, "seed42", "1", "seed42/expected_decimal_price");
 }
 
 #[test]
 fn rows_equal_flinks_with_one_partition() {
-    check(&Project::ecommerce(), "seed43_nolate", "1", "seed43_nolate/expected");
+    check(&ecommerce(), "seed43_nolate", "1", "seed43_nolate/expected");
 }
 
 #[test]
 fn rows_equal_flinks_with_six_partitions() {
-    check(&Project::ecommerce(), "seed43_nolate", "6", "seed43_nolate/expected");
+    check(&ecommerce(), "seed43_nolate", "6", "seed43_nolate/expected");
 }
 
 #[test]
 fn a_second_run_goes_on_where_the_first_ended() {
-    let project = Project::ecommerce();
+    let project = ecommerce();
     fill(&project, "seed43_nolate", "6");
-    project.run(&["run", "--once"]);
-    project.run(&["run", "--once", "--close-windows"]);
+    succeed(&project, &["run", "--once"], None);
+    succeed(&project, &["run", "--once", "--close-windows"], None);
     compare(&project, "seed43_nolate/expected");
 }
 
 /// Kills the process ten times at random moments, then lets it finish.
 #[expect(clippy::print_stdout, reason = "the seed of a failing run is shown by the test's harness")]
-fn kill_and_finish(project: &Project, seed: u64) {
+fn kill_and_finish(project: &Folder, seed: u64) {
     println!("seed {seed}");
     let mut random = seed;
     for round in 0..10 {
-        let mut child = project.spawn(&["run", "--commit-interval", "20ms"]);
+        let mut child = project
+            .command(&["run", "--commit-interval", "20ms"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
         random =
             random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let wait = Duration::from_millis(20 + (random >> 33) % 900);
@@ -169,12 +220,12 @@ fn kill_and_finish(project: &Project, seed: u64) {
         child.kill().expect("the process can be killed");
         child.wait().expect("the process ends");
     }
-    project.run(&["run", "--once", "--close-windows"]);
+    succeed(project, &["run", "--once", "--close-windows"], None);
 }
 
 #[test]
 fn ten_kills_change_no_row() {
-    let project = Project::ecommerce();
+    let project = ecommerce();
     fill(&project, "seed43_nolate", "6");
     kill_and_finish(&project, 43);
     compare(&project, "seed43_nolate/expected");
@@ -182,7 +233,7 @@ fn ten_kills_change_no_row() {
 
 #[test]
 fn ten_kills_change_no_row_though_rows_are_late() {
-    let project = Project::ecommerce();
+    let project = ecommerce();
     fill(&project, "seed42", "1");
     kill_and_finish(&project, 42);
     compare(&project, "seed42/expected");
@@ -191,14 +242,14 @@ fn ten_kills_change_no_row_though_rows_are_late() {
 #[test]
 fn rows_equal_flinks_on_real_kafka() {
     let Some(brokers) = kafka::shared() else { return };
-    let project = Project::ecommerce_on(&brokers, "late");
+    let project = ecommerce_on(&brokers, "late");
     check(&project, "seed42", "1", "seed42/expected");
 }
 
 #[test]
 fn ten_kills_change_no_row_on_real_kafka() {
     let Some(kafka) = kafka::Kafka::start() else { return };
-    let project = Project::ecommerce_on(&kafka.brokers(), "killed");
+    let project = ecommerce_on(&kafka.brokers(), "killed");
     fill(&project, "seed43_nolate", "6");
     kill_and_finish(&project, 44);
     compare(&project, "seed43_nolate/expected");

@@ -236,3 +236,49 @@ fn the_demo_shows_rows_of_both_models() {
     assert!(sessions.contains("\"session_start\":"), "{out}");
     assert_eq!(products.matches("\"popularity_score\":").count(), 5, "{out}");
 }
+
+#[test]
+fn a_silent_source_closes_its_windows_where_idle_advance_says_so() {
+    let folder = project();
+    folder.write(
+        "sources/s.yml",
+        "sources:\n  - name: clicks\n    topic: clicks\n    event_time: {column: at, idle_advance: 1s}\n    columns:\n      - name: k\n      - name: n\n        type: BIGINT\n      - name: at\n",
+    );
+    folder.write(
+        "stream_project.yml",
+        "project: {name: silent}\nruntime:\n  engine: {idle_timeout: 100ms, commit_interval: 50ms}\n",
+    );
+    // Two seconds before the window's end; nothing comes after.
+    click(&folder, &[("a", 1, 63)]);
+    click(&folder, &[("a", 2, 58)]);
+    let run = folder.start(&["run"]);
+    wait_for_lines(&folder, "minutes", 1);
+    run.signal("TERM");
+    assert_eq!(run.end().code, 0);
+    let closed = r#"{"k":"a","minute":"2026-01-01T00:00:00","clicks":1,"total":2}"#;
+    assert_eq!(folder.lines("minutes"), [closed]);
+}
+
+#[test]
+fn a_journal_that_vanished_stops_the_start() {
+    let folder = project();
+    click(&folder, &[("a", 1, 0)]);
+    folder.succeed(&["run", "--once"]);
+    let topics = folder.succeed(&["topic", "list"]);
+    let journal = topics.split_whitespace().find(|name| name.ends_with(".journal"));
+    let journal = journal.expect("its topic").to_owned();
+    let mut broker = folder.start(&["broker"]);
+    let line = broker.line();
+    let address = line.strip_prefix("listening on ").expect("its address").parse();
+    let cluster = connectors::Cluster::embedded(address.expect("an address"));
+    let admin = connectors::admin::Admin::open(&cluster).expect("the broker answers");
+    admin.delete(&journal).expect("the topic can be deleted");
+    for hint in ["HINT", "no HINT"] {
+        let output = folder.engine(&["run", "--once"]);
+        assert_eq!(output.code, 1, "{hint}: {}", output.err);
+        assert!(output.err.contains("is gone"), "{hint}: {}", output.err);
+        // Without the note, what the consumer group has read still tells.
+        std::fs::remove_file(folder.path().join(".engine/state/default/HINT")).unwrap_or_default();
+    }
+    folder.succeed(&["run", "--once", "--fresh"]);
+}

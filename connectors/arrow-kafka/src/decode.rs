@@ -119,6 +119,8 @@ pub enum NullValue {
         /// Index of the key's column.
         key_column: usize,
     },
+    /// A row is deleted, but a key of several columns cannot be told: the message is rejected.
+    Reject,
 }
 
 /// What became of some messages.
@@ -279,6 +281,10 @@ impl Decoder {
                 NullValue::Skip => Ok(Row::Skipped),
                 NullValue::Delete { key_column } => {
                     self.delete(message, key_column).map(|()| Row::Deleting)
+                }
+                NullValue::Reject => {
+                    let problem = "the table's key has several columns";
+                    Err(RejectReason::DeleteKey { problem }.into())
                 }
             };
         };

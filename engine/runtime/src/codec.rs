@@ -37,7 +37,7 @@ pub fn source_spec(source: &Source, is_carrying: bool) -> SourceSpec {
         // A message key names one column; other tombstones have no key that could be read.
         SourceRole::Versioned { key } => match key.as_slice() {
             [key_column] => NullValue::Delete { key_column: *key_column },
-            _ => NullValue::Skip,
+            _ => NullValue::Reject,
         },
     };
     SourceSpec {

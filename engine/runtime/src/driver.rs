@@ -15,6 +15,7 @@ use connectors::{Fetched, SourceSpec};
 use planner::dataflow::{Source, SourceRole};
 use stream::{
     Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
+    Watermark,
 };
 
 use crate::error::RuntimeError;
@@ -43,6 +44,9 @@ const LEASE_COMMIT_INTERVALS: u32 = 3;
 
 /// How long the fold waits at most before it looks at its timers.
 const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// How far `idle_advance` moves a watermark at least: each move is an item in the journal.
+const IDLE_ADVANCE_STEP_MS: i64 = 1_000;
 
 /// How often the status board is written at most.
 const BOARD_INTERVAL: Duration = Duration::from_millis(50);
@@ -85,6 +89,10 @@ pub(crate) struct ReaderView {
     pub(crate) topic: String,
     is_versioned: bool,
     idle_timeout: Duration,
+    /// After this long wholly idle, the watermark moves with time.
+    idle_advance: Option<Duration>,
+    /// Watermark and monotonic time at which the reader became wholly idle.
+    idle_since: Option<(Watermark, Duration)>,
     /// How carried records are decoded, if the journal carries them.
     carried: Option<SourceSpec>,
     pub(crate) partitions: Vec<PartitionView>,
@@ -119,12 +127,14 @@ impl ReaderView {
             newest_timestamp_ms: None,
             quiet_since: Duration::ZERO,
         };
-        let idle_ms = u64::try_from(source.event_time.idle_timeout_ms).unwrap_or_default();
+        let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         Self {
             name: source.reader.clone(),
             topic: source.topic.clone(),
             is_versioned: matches!(source.role, SourceRole::Versioned { .. }),
-            idle_timeout: Duration::from_millis(idle_ms),
+            idle_timeout: millis(source.event_time.idle_timeout_ms),
+            idle_advance: source.event_time.idle_advance_ms.map(millis),
+            idle_since: None,
             carried,
             partitions: bounds.iter().map(partition).collect(),
         }
@@ -322,6 +332,7 @@ impl Driver {
             let now = self.clock.monotonic();
             if !self.options.is_once {
                 self.note_idle(now)?;
+                self.advance_idle(now)?;
             }
             self.cut_if_due(now)?;
             self.show(false);
@@ -510,6 +521,29 @@ impl Driver {
                 if is_quiet && at.is_at_end && !at.is_idle {
                     self.set_idle(reader, partition)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// `idle_advance`: the watermark of a source that is wholly idle for so long moves by the time
+    /// that has passed since.
+    fn advance_idle(&mut self, now: Duration) -> Result<(), RuntimeError> {
+        for reader in 0..self.readers.len() {
+            let view = &mut self.readers[reader];
+            let Some(after) = view.idle_advance else { continue };
+            let watermark = self.fold.watermark(&view.name).unwrap_or(Watermark::NONE);
+            if !watermark.is_some() || !view.partitions.iter().all(|at| at.is_idle) {
+                view.idle_since = None;
+                continue;
+            }
+            let (base, since) = *view.idle_since.get_or_insert((watermark, now));
+            let silent = now.saturating_sub(since);
+            let passed = i64::try_from(silent.as_millis()).unwrap_or(i64::MAX);
+            let target = Watermark(base.0.saturating_add(passed));
+            if silent >= after && target.0 - watermark.0 >= IDLE_ADVANCE_STEP_MS {
+                let reader = view.name.clone();
+                self.fold_item(Item::Advance { reader, watermark: target })?;
             }
         }
         Ok(())

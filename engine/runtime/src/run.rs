@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use connectors::admin::Admin;
 use connectors::{Cluster, KafkaSource};
 use planner::dataflow::{Dataflow, Source};
 use stream::{Clock, Fingerprint};
@@ -290,10 +291,27 @@ fn recall(
                 format!("`{}` names journal {hint}, this is {id}", plan.state_folder.display());
             return Err(RuntimeError::JournalGone { topic, evidence });
         }
+        (None, None) => check_never_ran(plan)?,
         _ => {}
     }
     history.check(&plan.fingerprint)?;
     Ok(history)
+}
+
+/// An empty journal is a first start only if our consumer group has committed nothing.
+fn check_never_ran(plan: &RunPlan) -> Result<(), RuntimeError> {
+    let admin = Admin::open(&plan.cluster)?;
+    let group = plan.names.group();
+    for (_, source) in plan.dataflow.sources() {
+        let Some(topic) = admin.topic(&source.topic)? else { continue };
+        if admin.committed(&group, &topic)?.iter().any(Option::is_some) {
+            return Err(RuntimeError::JournalGone {
+                topic: plan.names.journal(),
+                evidence: format!("group `{group}` has read topic `{}`", source.topic),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Where each reader starts, and how far it may read.
