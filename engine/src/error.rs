@@ -171,6 +171,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::JournalGone { .. }
         | RuntimeError::JournalTrimmed { .. }
         | RuntimeError::InputGone { .. }
+        | RuntimeError::Gap { .. }
         | RuntimeError::PartitionsGone { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
         RuntimeError::PlanChanged { .. } => ErrorKind::Invalid,

@@ -1,8 +1,12 @@
 //! `engine run` on the embedded broker.
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 
 use crate::command::Folder;
+use crate::running::Running;
 
 /// A model with windows of a minute.
 const PROJECT: [(&str, &str); 2] = [
@@ -267,10 +271,8 @@ fn a_journal_that_vanished_stops_the_start() {
     let topics = folder.succeed(&["topic", "list"]);
     let journal = topics.split_whitespace().find(|name| name.ends_with(".journal"));
     let journal = journal.expect("its topic").to_owned();
-    let mut broker = folder.start(&["broker"]);
-    let line = broker.line();
-    let address = line.strip_prefix("listening on ").expect("its address").parse();
-    let cluster = connectors::Cluster::embedded(address.expect("an address"));
+    let (_broker, address) = started_broker(&folder);
+    let cluster = connectors::Cluster::embedded(address.parse().expect("an address"));
     let admin = connectors::admin::Admin::open(&cluster).expect("the broker answers");
     admin.delete(&journal).expect("the topic can be deleted");
     for hint in ["HINT", "no HINT"] {
@@ -281,4 +283,30 @@ fn a_journal_that_vanished_stops_the_start() {
         std::fs::remove_file(folder.path().join(".engine/state/default/HINT")).unwrap_or_default();
     }
     folder.succeed(&["run", "--once", "--fresh"]);
+}
+
+#[test]
+fn input_that_a_replay_needs_and_that_is_gone_stops_the_start() {
+    let folder = project();
+    click(&folder, &[("a", 1, 0), ("a", 2, 1), ("a", 3, 2)]);
+    folder.succeed(&["run", "--once"]);
+    let (_broker, address) = started_broker(&folder);
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", address).create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset("clicks", 0, Offset::Offset(2)).expect("an offset");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).expect("they are deleted");
+    let output = folder.engine(&["run", "--once"]);
+    assert_eq!(output.code, 1, "{}", output.err);
+    assert!(output.err.contains("`clicks` partition 0 is kept from offset 2 on"), "{}", output.err);
+    assert_eq!(folder.lines("copies").len(), 3, "nothing is written");
+}
+
+/// `engine broker` on a project, and where it listens.
+fn started_broker(folder: &Folder) -> (Running, String) {
+    let mut broker = folder.start(&["broker"]);
+    let line = broker.line();
+    let address = line.strip_prefix("listening on ").expect("its address").to_owned();
+    (broker, address)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arrow_kafka::PartitionOffset;
 use connectors::{Fetched, SourceSpec};
-use planner::dataflow::{Source, SourceRole};
+use planner::dataflow::{OnGap, Source, SourceRole};
 use stream::{
     Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
     Watermark,
@@ -87,6 +87,7 @@ impl Identity {
 pub(crate) struct ReaderView {
     pub(crate) name: ReaderName,
     pub(crate) topic: String,
+    pub(crate) on_gap: OnGap,
     is_versioned: bool,
     idle_timeout: Duration,
     /// After this long wholly idle, the watermark moves with time.
@@ -104,7 +105,7 @@ pub(crate) struct PartitionView {
     /// Next offset to fold.
     pub(crate) position: i64,
     /// First offset that was there at the start.
-    first_at_start: i64,
+    pub(crate) first_at_start: i64,
     /// End offset that was there at the start.
     pub(crate) end_at_start: i64,
     /// Whether the journal knows the partition.
@@ -131,6 +132,7 @@ impl ReaderView {
         Self {
             name: source.reader.clone(),
             topic: source.topic.clone(),
+            on_gap: source.on_gap,
             is_versioned: matches!(source.role, SourceRole::Versioned { .. }),
             idle_timeout: millis(source.event_time.idle_timeout_ms),
             idle_advance: source.event_time.idle_advance_ms.map(millis),

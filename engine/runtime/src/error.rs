@@ -86,6 +86,20 @@ pub enum RuntimeError {
         /// Records found.
         found: u64,
     },
+    /// The records that come next are no longer kept.
+    #[error(
+        "topic `{topic}` partition {partition} is kept from offset {first} on, but reading goes on at {position}: what lies between is gone; start with `--fresh`, or, where nothing has been read yet, set `on_gap: earliest` on its source"
+    )]
+    Gap {
+        /// Kafka topic.
+        topic: String,
+        /// Kafka partition.
+        partition: i32,
+        /// Next offset to read.
+        position: i64,
+        /// First offset that is kept.
+        first: i64,
+    },
     /// A topic lost partitions.
     #[error(
         "topic `{topic}` has {now} partitions, the journal knows {journal}: it was created anew; start with `--fresh`"

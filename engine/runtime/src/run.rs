@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use connectors::admin::Admin;
 use connectors::{Cluster, KafkaSource};
-use planner::dataflow::{Dataflow, Source};
+use planner::dataflow::{Dataflow, OnGap, Source};
 use stream::{Clock, Fingerprint};
 
 use crate::codec;
@@ -336,6 +336,25 @@ fn place_readers(
                 limits.replayed.clone_from(&replayed.slices);
             }
             at.is_known = replayed.is_some();
+            if at.position < at.first_at_start {
+                let is_replayed = !limits.replayed.is_empty();
+                if is_replayed || reader.view.on_gap == OnGap::Stop {
+                    return Err(RuntimeError::Gap {
+                        topic: reader.view.topic.clone(),
+                        partition: number,
+                        position: at.position,
+                        first: at.first_at_start,
+                    });
+                }
+                let lost = at.first_at_start - at.position;
+                tracing::warn!(
+                    topic = reader.view.topic,
+                    partition = number,
+                    lost,
+                    "a gap is passed over"
+                );
+                at.position = at.first_at_start;
+            }
             limits.last = plan.options.is_once.then_some(at.end_at_start);
             reader.limits.push(limits);
         }
