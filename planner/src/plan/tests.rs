@@ -10,11 +10,23 @@ mod mutation;
 mod refusals;
 
 const ECOMMERCE: [(&str, &str); 5] = [
-    ("sources/events.yml", include_str!("tests/ecommerce/sources.yml")),
-    ("models/events_clean.yml", include_str!("tests/ecommerce/events_clean.yml")),
-    ("models/events_enriched.yml", include_str!("tests/ecommerce/events_enriched.yml")),
-    ("models/user_sessions.yml", include_str!("tests/ecommerce/user_sessions.yml")),
-    ("models/product_popularity.yml", include_str!("tests/ecommerce/product_popularity.yml")),
+    ("sources/events.yml", include_str!("../../../examples/ecommerce/sources/events.yml")),
+    (
+        "models/events_clean.yml",
+        include_str!("../../../examples/ecommerce/models/events_clean.yml"),
+    ),
+    (
+        "models/events_enriched.yml",
+        include_str!("../../../examples/ecommerce/models/events_enriched.yml"),
+    ),
+    (
+        "models/user_sessions.yml",
+        include_str!("../../../examples/ecommerce/models/user_sessions.yml"),
+    ),
+    (
+        "models/product_popularity.yml",
+        include_str!("../../../examples/ecommerce/models/product_popularity.yml"),
+    ),
 ];
 
 /// Two streams, a versioned table with a declared key, and typed columns.
