@@ -33,8 +33,7 @@ use stream::{Clock, SystemClock};
 #[path = "support/clickstream.rs"]
 #[expect(dead_code, reason = "another bench uses the rest")]
 mod clickstream;
-#[path = "../tests/support/engine.rs"]
-#[expect(dead_code, reason = "tests use the rest")]
+#[path = "support/engine.rs"]
 mod engine;
 #[path = "support/floor.rs"]
 mod floor;

@@ -42,13 +42,6 @@ impl Project {
         fs::write(self.path().join(file), text).expect("the project's folder can be written");
     }
 
-    /// Replaces text in a file of the project; it must be there.
-    pub(crate) fn replace(&self, file: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.path().join(file)).expect("the file is there");
-        assert!(text.contains(from), "{file} does not contain {from:?}");
-        self.write(file, &text.replace(from, to));
-    }
-
     /// `engine ARGS --project DIR`, not started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
