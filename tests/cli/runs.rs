@@ -255,10 +255,12 @@ fn a_silent_source_closes_its_windows_where_idle_advance_says_so() {
     // Two seconds before the window's end; nothing comes after.
     click(&folder, &[("a", 1, 63)]);
     click(&folder, &[("a", 2, 58)]);
-    let run = folder.start(&["run"]);
+    let mut run = folder.start(&["run"]);
+    run.wait_for("embedded broker");
     wait_for_lines(&folder, "minutes", 1);
     run.signal("TERM");
-    assert_eq!(run.end().code, 0);
+    let output = run.end();
+    assert_eq!(output.code, 0, "{}", output.err);
     let closed = r#"{"k":"a","minute":"2026-01-01T00:00:00","clicks":1,"total":2}"#;
     assert_eq!(folder.lines("minutes"), [closed]);
 }
