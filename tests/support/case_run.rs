@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_kafka::{
-    ColumnSource, ColumnSpec, CsvFormat, DecodeSpec, EncodeSpec, Encoder, Format, Headers,
-    JsonFormat, Message, MultisetFormat, NullValue, OutputFormat, TimestampFormat,
-};
+use arrow_kafka::{EncodeSpec, Encoder, Headers, Message};
 use catalog::load::{LoadOptions, load_texts};
 use catalog::place::Files;
-use connectors::{SliceDecoder, SourceSpec};
-use planner::dataflow::{self, ColumnOrigin, Dataflow, Sink, Source, SourceRole};
+use connectors::SliceDecoder;
+use planner::dataflow::{self, Dataflow};
 use planner::plan::{PlanOptions, plan};
+use runtime::codec;
 use runtime::fold::{DeadLetters, Fold, Step};
 use stream::{Item, ProcessingTime, ReaderName, SliceRows};
 
@@ -179,7 +177,7 @@ impl<'a> Runner<'a> {
 
     fn readers(&self) -> Result<BTreeMap<String, Reader>, String> {
         let readers = self.dataflow.sources().map(|(_, source)| {
-            let spec = source_spec(source);
+            let spec = codec::source_spec(source, false);
             let decoder = SliceDecoder::new(&spec).map_err(|error| error.to_string())?;
             let name = source.reader.clone();
             let reader =
@@ -194,7 +192,8 @@ impl<'a> Runner<'a> {
             let dataflow::Operator::Sink(sink) = &self.dataflow.nodes[output.node].operator else {
                 return Err("rows for a node that is no sink".to_owned());
             };
-            let mut encoder = encoder(sink, &output.rows.schema())?;
+            let mut encoder =
+                codec::encoder(sink, &output.rows.schema()).map_err(|error| error.to_string())?;
             let encoded = encoder.encode(&output.rows).map_err(|error| error.to_string())?;
             let lines = outcome.outputs.entry(sink.model.clone()).or_default();
             for row in 0..encoded.len() {
@@ -285,60 +284,6 @@ fn record_of(item: &CaseItem) -> Option<&CaseRecord> {
 
 fn step(fold: &mut Fold, item: &Item, rows: Option<SliceRows>) -> Result<Step, String> {
     fold.step(item, rows).map_err(|error| format!("{error:?}"))
-}
-
-fn source_spec(source: &Source) -> SourceSpec {
-    let columns = source.columns.iter().map(|column| ColumnSpec {
-        name: column.name.clone(),
-        data_type: column.data_type.clone(),
-        source: match &column.from {
-            ColumnOrigin::Field(name) => ColumnSource::Value(name.clone()),
-            ColumnOrigin::Key => ColumnSource::Key,
-            ColumnOrigin::Headers => ColumnSource::Headers,
-            ColumnOrigin::Partition => ColumnSource::Partition,
-            ColumnOrigin::Offset => ColumnSource::Offset,
-            ColumnOrigin::Timestamp => ColumnSource::Timestamp,
-        },
-    });
-    let null_value = match &source.role {
-        SourceRole::Versioned { key } if key.len() == 1 => NullValue::Delete { key_column: key[0] },
-        SourceRole::Versioned { .. } | SourceRole::Stream => NullValue::Skip,
-    };
-    let fields = source.columns.iter().filter_map(|column| match &column.from {
-        ColumnOrigin::Field(name) => Some(name.clone()),
-        _ => None,
-    });
-    let format = match source.format {
-        dataflow::Format::Json => Format::Json,
-        dataflow::Format::Csv => Format::Csv(CsvFormat::new(fields.collect())),
-        dataflow::Format::Raw => Format::Raw,
-    };
-    SourceSpec {
-        source: source.source.clone(),
-        topic: source.topic.clone(),
-        decode: DecodeSpec { format, columns: columns.collect(), null_value },
-        is_carrying: false,
-    }
-}
-
-fn encoder(sink: &Sink, schema: &arrow::datatypes::SchemaRef) -> Result<Encoder, String> {
-    let json = JsonFormat {
-        timestamp: match sink.timestamps {
-            dataflow::TimestampFormat::Iso8601 => TimestampFormat::Iso,
-            dataflow::TimestampFormat::Sql => TimestampFormat::Sql,
-        },
-        multiset: match sink.multiset {
-            dataflow::MultisetFormat::Object => MultisetFormat::Object,
-            dataflow::MultisetFormat::Array => MultisetFormat::Array,
-        },
-        ..JsonFormat::default()
-    };
-    let spec = EncodeSpec {
-        format: OutputFormat::Json(json),
-        key: sink.key,
-        ..EncodeSpec::json(Arc::clone(schema))
-    };
-    Encoder::new(spec).map_err(|error| error.to_string())
 }
 
 /// One line a dead letter, with the place by which they are sorted.
