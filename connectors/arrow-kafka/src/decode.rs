@@ -15,7 +15,6 @@ mod json;
 mod nested;
 mod number;
 mod raw;
-mod text_builder;
 mod time;
 
 use std::sync::Arc;
@@ -308,7 +307,7 @@ impl Decoder {
             Scanner::Json(json) => append_each(columns, |target| match target.source {
                 Source::Field(slot) => match (target.column.texts(), json.plain_text(slot)) {
                     (Some(texts), Some(place)) => {
-                        texts.append_part(text, place);
+                        texts.append_part(payload, place);
                         Ok(())
                     }
                     _ => target.column.append(json.token(slot, text, scratch)),

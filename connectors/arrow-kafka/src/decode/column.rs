@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Builder,
-    Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    PrimitiveArray, PrimitiveBuilder,
+    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, PrimitiveArray,
+    PrimitiveBuilder,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Int64Type, Time32MillisecondType, TimeUnit, TimestampMicrosecondType,
@@ -15,10 +15,10 @@ use base64::Engine as _;
 
 use super::json::compact;
 use super::nested::{self, Value};
-use super::text_builder::TextBuilder;
 use super::time::LastDate;
 use super::{number, time};
 use crate::rejected::{Misfit, Problem};
+use crate::text_builder::TextBuilder;
 
 /// What stands in a record's field, as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,6 +36,7 @@ enum Values<'a> {
         values: &'a ScalarBuffer<i64>,
         unit: TimeUnit,
         has_zone: bool,
+        last: text::LastDate,
     },
     List {
         offsets: &'a OffsetBuffer<i32>,
@@ -173,6 +174,7 @@ impl<'a> Cells<'a> {
                 values: timestamps(array, *unit),
                 unit: *unit,
                 has_zone: zone.is_some(),
+                last: text::LastDate::default(),
             },
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
@@ -324,12 +326,12 @@ impl<'a> Cells<'a> {
             },
             Values::Date(values) => text::date(at(values, row), out),
             Values::Time(values) => text::time(at(values, row), out),
-            Values::Timestamp { values, unit, has_zone } => {
+            Values::Timestamp { values, unit, has_zone, last } => {
                 let separator = match format.timestamp {
                     TimestampFormat::Iso => b'T',
                     TimestampFormat::Sql => b' ',
                 };
-                text::timestamp(at(values, row), *unit, separator, out);
+                text::timestamp(at(values, row), *unit, (separator, last), out);
                 if *has_zone {
                     out.push(b'Z');
                 }

@@ -11,8 +11,9 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 /// As many bytes are copied at once.
 const STEP: usize = 16;
 
-/// Texts, one after the other.
-pub(super) struct TextBuilder {
+/// Texts, one after the other, on their way to a `StringArray`.
+#[derive(Debug)]
+pub struct TextBuilder {
     bytes: Vec<u8>,
     /// Where each text ends; the first is the start of the first.
     offsets: Vec<i32>,
@@ -22,47 +23,52 @@ pub(super) struct TextBuilder {
 
 impl TextBuilder {
     /// No rows, and room for some.
-    pub(super) fn with_capacity(rows: usize, bytes: usize) -> Self {
+    pub fn with_capacity(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         Self { bytes: Vec::with_capacity(bytes), offsets, null_rows: Vec::new() }
     }
 
     /// Adds a text.
-    pub(super) fn append_value(&mut self, text: &str) {
+    pub fn append_value(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
         self.end_row();
     }
 
-    /// Adds the part of `text` at `place`, in whole steps: what the last one copies too much is
-    /// taken back.
+    /// Adds the text at `place` in `bytes`, in whole steps: what the last one copies too much is taken
+    /// back.
     ///
     /// # Panics
-    /// If `place` is not within `text`. What is no text of its own is noticed when the rows are
-    /// finished.
+    /// If `place` is not within `bytes`. Bytes that are no text make `finish` panic.
     #[inline]
-    pub(super) fn append_part(&mut self, text: &str, place: Range<usize>) {
+    pub fn append_part(&mut self, bytes: &[u8], place: Range<usize>) {
         let (end, steps) = (self.bytes.len() + place.len(), place.len().div_ceil(STEP));
-        let from = text.as_bytes().get(place.start..).unwrap_or_default();
+        let from = bytes.get(place.start..).unwrap_or_default();
         match from.as_chunks::<STEP>().0.get(..steps) {
             Some(steps) => {
                 steps.iter().for_each(|step| self.bytes.extend_from_slice(step));
                 self.bytes.truncate(end);
             }
-            None => self.bytes.extend_from_slice(&from[..place.len()]),
+            None => {
+                let part = from.get(..place.len()).expect("`place` is within `bytes`");
+                self.bytes.extend_from_slice(part);
+            }
         }
         self.end_row();
     }
 
     /// Adds NULL.
     #[inline]
-    pub(super) fn append_null(&mut self) {
+    pub fn append_null(&mut self) {
         self.null_rows.push(self.offsets.len() - 1);
         self.end_row();
     }
 
     /// The rows as an array; none are left, but room for as many.
-    pub(super) fn finish(&mut self) -> StringArray {
+    ///
+    /// # Panics
+    /// If [`TextBuilder::append_part`] was given bytes that are no text.
+    pub fn finish(&mut self) -> StringArray {
         let rows = self.offsets.len() - 1;
         let next = Self::with_capacity(rows, self.bytes.len());
         let Self { bytes, offsets, null_rows } = std::mem::replace(self, next);
