@@ -164,9 +164,10 @@ fn connector_kind(error: &ConnectorError) -> ErrorKind {
 fn run_kind(error: &RuntimeError) -> ErrorKind {
     match error {
         RuntimeError::Connector(error) => connector_kind(error),
-        RuntimeError::OwnedByOther { .. } | RuntimeError::Local(_) | RuntimeError::Random => {
-            ErrorKind::Unavailable
-        }
+        RuntimeError::OwnedByOther { .. }
+        | RuntimeError::Local(_)
+        | RuntimeError::Random
+        | RuntimeError::Thread(_) => ErrorKind::Unavailable,
         RuntimeError::Journal(_)
         | RuntimeError::JournalGone { .. }
         | RuntimeError::JournalTrimmed { .. }

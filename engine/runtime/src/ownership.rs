@@ -75,7 +75,9 @@ impl Ownership {
         let mut entries = self.read()?;
         loop {
             entries.extend(self.wait_for_lease(inbox)?);
+            tracing::debug!("the journal is read to its end");
             let producer = self.open_producer()?;
+            tracing::debug!("the producer is open");
             let new = self.read()?;
             let is_contested = new.iter().any(|entry| entry.header.instance != self.claim.instance);
             entries.extend(new);

@@ -145,12 +145,14 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let local = LocalState::open(&plan.state_folder)?;
     let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
+    tracing::debug!("topics are ready");
     let dataflow = Arc::new(plan.dataflow.clone());
     let mut readers = open_readers(plan, &prepared)?;
     let partitions: Vec<usize> =
         readers.iter().map(|reader| reader.view.partitions.len()).collect();
     let inbox = Arc::new(Inbox::of(&partitions));
     plan.stop.attach(&inbox);
+    tracing::debug!(readers = readers.len(), "readers are open");
 
     let instance = new_instance()?;
     let mut ownership = Ownership::open(Claim {
@@ -164,6 +166,7 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
         is_waiting: !plan.options.is_once,
     })?;
     let (entries, producer) = ownership.acquire(&inbox)?;
+    tracing::debug!(%instance, entries = entries.len(), "the journal is read and ours");
     let history = recall(plan, &local, &ownership, entries)?;
     local.add_owner(&instance)?;
     let identity =
@@ -177,15 +180,15 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let committer = Committer::new(producer, ownership, plan.names.group(), &kept_bytes, &inbox);
     let encoder_inbox = Arc::clone(&inbox);
     let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
-    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox));
-    threads.spawn("commit", move || committer.run(&from_encoder));
+    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox))?;
+    threads.spawn("commit", move || committer.run(&from_encoder))?;
     let mut views = Vec::new();
     for (index, reader) in readers.into_iter().enumerate() {
         let starts = reader.view.partitions.iter().map(|at| at.position);
         let starts = starts.zip(reader.limits).collect();
         views.push(reader.view);
         let reader = Reader::start(index, reader.source, starts, &inbox)?;
-        threads.spawn("read", move || reader.run());
+        threads.spawn("read", move || reader.run())?;
     }
     let outlet = Outlet { to_encode, kept_bytes, inbox };
     let driver = Driver::new(plan, Fold::new(&dataflow)?, views, (identity, local), outlet);
@@ -204,14 +207,21 @@ struct Threads {
 }
 
 impl Threads {
-    fn spawn(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) {
+    /// Starts a thread whose name tools like `top -H` show.
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), RuntimeError> {
         let inbox = Arc::clone(&self.inbox);
-        let handle = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name(format!("engine-{name}"));
+        let handle = thread.spawn(move || {
             let guard = PanicGuard { inbox, thread: name };
             work();
             drop(guard);
         });
-        self.handles.push((name, handle));
+        self.handles.push((name, handle.map_err(RuntimeError::Thread)?));
+        Ok(())
     }
 
     fn join(mut self) -> Result<(), RuntimeError> {
