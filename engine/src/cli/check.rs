@@ -71,7 +71,9 @@ fn check_one(
         checked.is_sound() && tally.errors == 0 && !(arguments.strict && tally.warnings > 0);
     // What several environments share is said once.
     let mut fresh = diagnostics.clone();
-    fresh.retain(|one| told.insert(render(&[one.clone()], files, DiagnosticStyle::Json, false)));
+    fresh.retain(|one| {
+        told.insert(render(std::slice::from_ref(one), files, DiagnosticStyle::Json, false))
+    });
     let is_document = context.common.diagnostics == DiagnosticStyle::Sarif;
     if is_document {
         let document = render(&fresh, files, DiagnosticStyle::Sarif, false);

@@ -3,8 +3,6 @@
 //! A path without a mode is strict, as in Flink: what is missing is an error; with `lax` it is
 //! empty. Without clauses both are NULL (FALSE for `JSON_EXISTS`).
 
-use std::borrow::Cow;
-
 use arrow::array::{ArrayRef, StringArray};
 use datafusion::common::{DataFusionError, Result, exec_err};
 
@@ -79,13 +77,12 @@ fn is_scalar(json: &Json<'_>) -> bool {
 }
 
 /// The constant word at `index`, `NULL` where the call has no clauses.
-fn word<'a>(call: &'a Call<'_>, index: usize) -> Result<Cow<'a, str>> {
+fn word(call: &Call<'_>, index: usize) -> Result<String> {
     if index >= call.argument_count() {
-        return Ok(Cow::Borrowed("NULL"));
+        return Ok("NULL".to_owned());
     }
     let argument = call.argument(index)?;
-    let word = argument.texts()?.get(0).unwrap_or("NULL").to_owned();
-    Ok(Cow::Owned(word))
+    Ok(argument.texts()?.get(0).unwrap_or("NULL").to_owned())
 }
 
 fn value(call: &Call<'_>) -> Result<ArrayRef> {
@@ -110,7 +107,7 @@ fn value(call: &Call<'_>) -> Result<ArrayRef> {
             Found::Empty => (&on_empty, &empty_default),
             Found::Wrong => (&on_error, &error_default),
         };
-        match (behaviour.as_ref(), default) {
+        match (behaviour.as_str(), default) {
             ("DEFAULT", Some(default)) => {
                 Ok(default.texts()?.get(row).map(|default| out.push_str(default)))
             }
@@ -127,7 +124,7 @@ fn query(call: &Call<'_>) -> Result<ArrayRef> {
     let (wrapper, on_empty, on_error) = (word(call, 2)?, word(call, 3)?, word(call, 4)?);
     let is_any: fn(&Json<'_>) -> bool = |_| true;
     let is_compound: fn(&Json<'_>) -> bool = |json| !is_scalar(json);
-    let has_wrapper = matches!(wrapper.as_ref(), "CONDITIONAL" | "UNCONDITIONAL");
+    let has_wrapper = matches!(wrapper.as_str(), "CONDITIONAL" | "UNCONDITIONAL");
     let is_wanted = if has_wrapper { is_any } else { is_compound };
     call.write_texts(|row, out| {
         let Some(text) = texts.get(row) else { return Ok(None) };
@@ -143,7 +140,7 @@ fn query(call: &Call<'_>) -> Result<ArrayRef> {
             Found::Empty => &on_empty,
             Found::Wrong => &on_error,
         };
-        match behaviour.as_ref() {
+        match behaviour.as_str() {
             "ARRAY" => out.push_str("[]"),
             "OBJECT" => out.push_str("{}"),
             "ERROR" => return exec_err!("`JSON_QUERY` finds no value"),
@@ -161,7 +158,7 @@ fn exists(call: &Call<'_>) -> Result<ArrayRef> {
     call.booleans(|row| {
         let Some(text) = texts.get(row) else { return Ok(None) };
         let Some(path) = paths.get(row)? else { return Ok(None) };
-        match (find(text, path, |_| true), on_error.as_ref()) {
+        match (find(text, path, |_| true), on_error.as_str()) {
             (Found::Value(_), _) => Ok(Some(true)),
             (Found::Wrong, "TRUE") => Ok(Some(true)),
             (Found::Wrong, "UNKNOWN") => Ok(None),
@@ -178,7 +175,7 @@ fn is_json(call: &Call<'_>) -> Result<ArrayRef> {
     let kind = word(call, 1)?;
     call.booleans(|row| {
         let json = texts.get(row).and_then(Json::parse);
-        Ok(Some(json.is_some_and(|json| match kind.as_ref() {
+        Ok(Some(json.is_some_and(|json| match kind.as_str() {
             "OBJECT" => matches!(json, Json::Object(_)),
             "ARRAY" => matches!(json, Json::Array(_)),
             "SCALAR" => is_scalar(&json),

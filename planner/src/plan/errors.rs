@@ -63,7 +63,8 @@ fn of_error(
     let text = places.quote(span);
     let is_mismatch = ["cannot compare", "Cannot infer common", "has values of", "cast one"]
         .iter()
-        .any(|words| message.contains(words));
+        .any(|words| message.contains(words))
+        || ["`||` ", "`-` "].iter().any(|operator| message.starts_with(operator));
     let mistake = if message.contains("must appear in") && message.contains("GROUP BY") {
         NameMistake::NotGrouped { column: text, at }
     } else if is_mismatch {
