@@ -194,6 +194,8 @@ pub(crate) struct Driver {
     committed: Epoch,
     base: Counters,
     replayed_records: u64,
+    /// The journal's items are folded again, and no other may come between them.
+    is_replaying: bool,
 }
 
 /// How the driver reaches the other threads.
@@ -246,6 +248,7 @@ impl Driver {
             carried_bytes: 0,
             base: Counters::default(),
             replayed_records: 0,
+            is_replaying: false,
         }
     }
 
@@ -255,7 +258,9 @@ impl Driver {
         self.cut()?;
         if !history.entries.is_empty() {
             self.board.update(|status| status.phase = Phase::Replaying);
+            self.is_replaying = true;
             self.replay(history)?;
+            self.is_replaying = false;
         }
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
@@ -503,7 +508,8 @@ impl Driver {
             }
         }
         self.write_hint()?;
-        if self.options.is_once {
+        // Ends that the replay reaches are looked at when it is over (`start_partitions`).
+        if self.options.is_once && !self.is_replaying {
             for (reader, partition) in reached {
                 self.note_old_end(reader, partition)?;
             }
