@@ -11,5 +11,9 @@ mod broker;
 mod topics;
 #[path = "cli/basics.rs"]
 mod basics;
+#[path = "cli/checks.rs"]
+mod checks;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/idleness.rs"]
+mod idleness;

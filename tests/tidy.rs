@@ -193,7 +193,9 @@ fn every_code_has_a_page_and_every_page_a_code() {
     let mut used: BTreeSet<String> = BTreeSet::new();
     for path in files(&[".rs"]) {
         let relative = shown(&path);
-        let is_source = relative.starts_with("catalog/src") || relative.starts_with("planner/src");
+        let is_source = ["catalog/src", "planner/src", "engine/src/online.rs"]
+            .iter()
+            .any(|place| relative.starts_with(place));
         if is_source && !is_test(&path) {
             used.extend(codes_in(&read(&path)));
         }

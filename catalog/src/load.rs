@@ -63,6 +63,21 @@ pub fn load(root: &Path, options: &LoadOptions) -> Loaded {
     finish(assemble::assemble(texts, root, options, mistakes))
 }
 
+/// The names of the environments that the project in `root` has, sorted.
+pub fn environment_names(root: &Path) -> Vec<String> {
+    // What is wrong with the folder is told by whoever loads the project.
+    let mut unheeded = Vec::new();
+    let texts = discover::discover(root, &mut unheeded);
+    let stem = |text: &Text| {
+        let file = text.path.strip_prefix("environments/")?.rsplit('/').next()?;
+        Some(file.rsplit_once('.')?.0.to_owned())
+    };
+    let mut names: Vec<String> = texts.iter().filter_map(stem).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// As [`load`], for files that are given as (path relative to the project, text).
 ///
 /// Paths that mean nothing in a project are ignored, as discovery ignores them.

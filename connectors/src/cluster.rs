@@ -72,6 +72,11 @@ impl Cluster {
         self.with(&[("isolation.level", "read_committed"), ("auto.offset.reset", "error")])
     }
 
+    /// Settings for questions about whole logs, uncommitted records included.
+    pub fn log_settings(&self) -> Vec<(String, String)> {
+        self.with(&[("isolation.level", "read_uncommitted"), ("auto.offset.reset", "error")])
+    }
+
     /// Settings for a plain producer, as `engine topic produce` uses.
     pub fn producer_settings(&self) -> Vec<(String, String)> {
         self.with(&[

@@ -15,4 +15,4 @@ pub use cluster::Cluster;
 pub use error::ConnectorError;
 pub use journal::{JournalTopic, RawEntry};
 pub use sink::{OutputTopic, TransactionalProducer};
-pub use source::{Fetched, KafkaSource, Poll, SliceDecoder, SourceSpec};
+pub use source::{Bounds, Fetched, KafkaSource, Poll, SliceDecoder, SourceSpec};

@@ -65,9 +65,21 @@ pub enum Poll {
     End(i64),
 }
 
+/// What a partition holds at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// First offset.
+    pub first: i64,
+    /// End offset, after the last committed record.
+    pub end: i64,
+    /// End of the log; beyond `end` while a transaction is open.
+    pub log_end: i64,
+}
+
 /// A reader of one topic.
 pub struct KafkaSource {
     spec: SourceSpec,
+    cluster: Cluster,
     consumer: Consumer,
     decoder: SliceDecoder,
     partitions: Vec<Partition>,
@@ -102,7 +114,7 @@ impl KafkaSource {
         let consumer = Consumer::open(&cluster.reader_settings(count))?;
         let decoder = SliceDecoder::new(&spec)?;
         let partitions = (0..count).map(|_| Partition::default()).collect();
-        Ok(Self { spec, consumer, decoder, partitions })
+        Ok(Self { spec, cluster: cluster.clone(), consumer, decoder, partitions })
     }
 
     /// Number of partitions of the topic.
@@ -110,17 +122,29 @@ impl KafkaSource {
         self.partitions.len()
     }
 
-    /// First offset and end offset (after the last committed record) of each partition.
+    /// What each partition holds now.
     ///
     /// # Errors
     /// [`ConnectorError::Kafka`]: retry if retriable.
-    pub fn bounds(&self) -> Result<Vec<(i64, i64)>, ConnectorError> {
+    pub fn bounds(&self) -> Result<Vec<Bounds>, ConnectorError> {
+        // A handle sees either committed records or all of them.
+        let uncommitted = Consumer::open(&self.cluster.log_settings())?;
+        let topic = &self.spec.topic;
         (0..self.partitions.len())
             .map(|partition| {
                 let number = partition_number(partition);
-                Ok(self.consumer.watermarks(&self.spec.topic, number, ANSWER_TIMEOUT)?)
+                // In this order, records that arrive meanwhile do not look like a transaction.
+                let (_, log_end) = uncommitted.watermarks(topic, number, ANSWER_TIMEOUT)?;
+                let (first, end) = self.consumer.watermarks(topic, number, ANSWER_TIMEOUT)?;
+                Ok(Bounds { first, end, log_end })
             })
             .collect()
+    }
+
+    /// End of a partition's log as the last fetch told it, uncommitted records included; `None`
+    /// before the first.
+    pub fn log_end(&self, partition: usize) -> Option<i64> {
+        self.partitions[partition].queue.as_ref()?.log_end()
     }
 
     /// Starts fetching at `positions`, one a partition. `ready` is called when something arrives.

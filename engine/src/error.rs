@@ -182,6 +182,6 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
     }
 }
 
-fn cause(error: &BrokerError) -> String {
+pub(crate) fn cause(error: &BrokerError) -> String {
     std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default()
 }

@@ -26,6 +26,8 @@ mod explain;
 mod init;
 mod generate;
 mod topics;
+mod online;
+mod hints;
 
 mod report;
 mod signals;
@@ -41,8 +43,11 @@ pub use check::Checked;
 pub use error::{Error, ErrorKind, Mistakes};
 pub use explain::{CODES, page};
 pub use report::{DiagnosticStyle, render};
-pub use runtime::{RunOptions, RunReport, Status, StatusBoard, StopHandle};
-pub use session::Session;
+pub use runtime::{
+    Lag, ModelStatus, Phase, ReaderStatus, RunOptions, RunReport, Status, StatusBoard, StopHandle,
+    WaitReason, Waiting,
+};
+pub use session::{Session, Stay};
 
 use runtime::{Names, RunPlan};
 use stream::{Clock, SystemClock};
@@ -92,18 +97,23 @@ impl Engine {
         &self.checked
     }
 
+    /// How it was opened.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// The project's folder.
     pub fn folder(&self) -> &Path {
         &self.options.folder
     }
 
-    /// Connects to the project's Kafka; without one, opens its embedded broker or connects to the
-    /// process that has it.
+    /// Connects to the project's Kafka, to stay; without one, opens its embedded broker or connects
+    /// to the process that has it.
     ///
     /// # Errors
     /// [`Error::Project`] if the project has mistakes; [`Error::Broker`].
     pub fn connect(&self) -> Result<Session, Error> {
-        Session::open(&self.options.folder, self.checked.project()?)
+        Session::open(&self.options.folder, self.checked.project()?, Stay::Lasting)
     }
 
     /// Runs the models until the end that `options` ask for. Blocks.

@@ -4,8 +4,10 @@
 //! who knows whether a terminal reads.
 
 mod diagnostics;
+mod sarif;
 mod facts;
 mod run;
+mod live;
 
 use std::fmt::{self, Write as _};
 
@@ -14,7 +16,8 @@ use clap::ValueEnum;
 pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};
-pub(crate) use run::{Rows, Summary, plain_lines, status_table};
+pub(crate) use live::{Picture, held_sources, left_open, plain_lines, status_table};
+pub(crate) use run::{Rows, Summary};
 
 /// How mistakes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,6 +30,8 @@ pub enum DiagnosticStyle {
     Json,
     /// As annotations of GitHub Actions
     Github,
+    /// As one SARIF document, for code scanning
+    Sarif,
 }
 
 /// Formatting straight onto a text, without one of its own in between.

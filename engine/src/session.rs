@@ -1,7 +1,9 @@
 //! Which project, and the way to its Kafka.
 //!
 //! Without `runtime.kafka` that is the embedded broker: opened here if the folder's lock is free,
-//! else the one of the process that holds it.
+//! else the one of the process that holds it, and taken over when that process ends.
+
+mod heir;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -15,6 +17,7 @@ use connectors::Cluster;
 use runtime::Names;
 
 use crate::Error;
+use heir::Heir;
 
 /// What makes a folder a project.
 const ROOT_FILES: [&str; 2] = ["stream_project.yml", "stream_project.yaml"];
@@ -22,16 +25,43 @@ const ROOT_FILES: [&str; 2] = ["stream_project.yml", "stream_project.yaml"];
 /// Folders that a project without a root file has.
 const BARE_FOLDERS: [&str; 2] = ["models", "sources"];
 
-/// How often, and how long between, an owner is asked that has the lock and no address yet: it is
-/// starting or ending, which takes it well under these five seconds.
-const OWNER_TRIES: u32 = 100;
+/// How long between two tries to open the broker of a folder that has an owner. A try itself takes
+/// as long, because the broker waits for who only asks.
 const OWNER_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often an owner is asked that has the lock and no address yet: it is starting or ending,
+/// which takes it well under these ten seconds.
+const OWNER_TRIES: u32 = 100;
+
+/// How often who stays looks whether an owner that does not stay has gone: for two seconds, which
+/// most commands do not need. After that its broker is used until it ends.
+const BRIEF_OWNER_TRIES: u32 = 20;
+
+/// How long a session is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// For one command.
+    Brief,
+    /// Until somebody stops it: others may rely on its broker.
+    Lasting,
+}
 
 /// An open way to a project's topics. Dropping it closes an embedded broker that it opened.
 #[derive(Debug)]
 pub struct Session {
     cluster: Cluster,
-    broker: Option<Broker>,
+    access: Access,
+}
+
+/// Whose cluster it is.
+#[derive(Debug)]
+enum Access {
+    /// A Kafka of the user's.
+    Kafka,
+    /// The embedded broker runs here.
+    Owner(Broker),
+    /// The embedded broker runs in another process.
+    Guest(Heir),
 }
 
 impl Session {
@@ -39,32 +69,31 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Broker`].
-    pub fn open(folder: &Path, project: &Project) -> Result<Self, Error> {
+    pub fn open(folder: &Path, project: &Project, stay: Stay) -> Result<Self, Error> {
         match &project.runtime.kafka {
-            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka), broker: None }),
-            None => Self::embedded(folder, &project.runtime.broker),
+            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka), access: Access::Kafka }),
+            None => Self::embedded(folder, &project.runtime.broker, stay),
         }
     }
 
     /// The embedded broker of `folder`.
-    pub(crate) fn embedded(folder: &Path, settings: &BrokerSettings) -> Result<Self, Error> {
-        let config = broker_config(folder, settings)?;
-        for _ in 0..OWNER_TRIES {
-            match Broker::open(&config) {
-                Ok(broker) => {
-                    let cluster = Cluster::embedded(broker.address());
-                    return Ok(Self { cluster, broker: Some(broker) });
-                }
-                Err(BrokerError::InUse { owner: Some(owner), .. }) => {
-                    return Ok(Self { cluster: Cluster::embedded(owner.address), broker: None });
-                }
-                Err(BrokerError::InUse { owner: None, .. }) => {
-                    std::thread::park_timeout(OWNER_PAUSE);
-                }
-                Err(error) => return Err(error.into()),
+    pub(crate) fn embedded(
+        folder: &Path,
+        settings: &BrokerSettings,
+        stay: Stay,
+    ) -> Result<Self, Error> {
+        let config = broker_config(folder, settings, stay)?;
+        match open_broker(&config) {
+            Ok(broker) => {
+                let cluster = Cluster::embedded(broker.address());
+                Ok(Self { cluster, access: Access::Owner(broker) })
             }
+            Err(BrokerError::InUse { owner: Some(owner), .. }) => {
+                let access = Access::Guest(Heir::watch(config, owner)?);
+                Ok(Self { cluster: Cluster::embedded(owner.address), access })
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(BrokerError::InUse { folder: config.folder, owner: None }.into())
     }
 
     /// The cluster.
@@ -74,28 +103,65 @@ impl Session {
 
     /// Whether an embedded broker runs in this process.
     pub fn is_owner(&self) -> bool {
-        self.broker.is_some()
+        match &self.access {
+            Access::Kafka => false,
+            Access::Owner(_) => true,
+            Access::Guest(heir) => heir.has_taken_over(),
+        }
     }
 
     /// What topics asked for and the embedded broker does not do, as sentences for people.
     pub fn notes(&self) -> Vec<String> {
-        self.broker.as_ref().map(Broker::notes).unwrap_or_default()
+        match &self.access {
+            Access::Owner(broker) => broker.notes(),
+            Access::Kafka | Access::Guest(_) => Vec::new(),
+        }
     }
 
     /// Ends the embedded broker in order, if it runs here.
     pub fn close(self) {
-        if let Some(broker) = self.broker {
-            broker.close();
+        match self.access {
+            Access::Kafka => {}
+            Access::Owner(broker) => broker.close(),
+            Access::Guest(heir) => heir.close(),
         }
     }
+}
+
+/// Opens a broker, waiting for an owner that is starting or ending, and who stays also for one
+/// that does not.
+///
+/// # Errors
+/// [`BrokerError::InUse`] if the owner is still there; the broker's others.
+pub(crate) fn open_broker(config: &BrokerConfig) -> Result<Broker, BrokerError> {
+    for tries in 1.. {
+        let error = match Broker::open(config) {
+            Ok(broker) => return Ok(broker),
+            Err(error) => error,
+        };
+        let tries_max = match &error {
+            BrokerError::InUse { owner: None, .. } => OWNER_TRIES,
+            BrokerError::InUse { owner: Some(owner), .. } if config.stays && !owner.stays => {
+                BRIEF_OWNER_TRIES
+            }
+            _ => return Err(error),
+        };
+        if tries >= tries_max {
+            return Err(error);
+        }
+        std::thread::park_timeout(OWNER_PAUSE);
+    }
+    unreachable!("the range has no end")
 }
 
 /// How the project wants its embedded broker.
 pub(crate) fn broker_config(
     folder: &Path,
     settings: &BrokerSettings,
+    stay: Stay,
 ) -> Result<BrokerConfig, Error> {
     let mut config = BrokerConfig::new(engine_folder(folder));
+    config.stays = stay == Stay::Lasting;
     config.fsync = match settings.fsync {
         Fsync::Never => broker::Fsync::Never,
         Fsync::Commit => broker::Fsync::Commit,

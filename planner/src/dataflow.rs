@@ -115,7 +115,10 @@ pub enum Format {
     /// One JSON object a record.
     Json,
     /// One CSV line a record.
-    Csv,
+    Csv {
+        /// Between fields; ASCII.
+        delimiter: u8,
+    },
     /// The value is the text or bytes of the only column.
     Raw,
 }

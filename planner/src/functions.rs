@@ -40,8 +40,9 @@ use datafusion::logical_expr::ScalarUDF;
 use crate::dataflow::StepClock;
 use builtin::Builtin;
 
-pub(crate) use collection::ROW;
+pub(crate) use collection::{MAP, ROW};
 pub(crate) use conversion::{CAST, TRY_CAST, is_time_literal};
+pub(crate) use json::{IS_JSON, JSON_EXISTS, JSON_QUERY, JSON_VALUE};
 pub(crate) use now::UNIX_NOW;
 pub(crate) use operators::FlinkOperators;
 pub(crate) use pattern::{LIKE, SIMILAR};

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use catalog::diagnostic::{Diagnose, Diagnostic};
 use catalog::project::Project;
-use catalog::project::model::Model;
+use catalog::project::model::{Model, ReferenceKind};
+use catalog::project::source::Format;
 use catalog::schema::flink_type_name;
 use datafusion::logical_expr::LogicalPlan;
 use sqlparser::ast::Query;
@@ -25,6 +26,7 @@ use crate::sql::scope::{Findings, KnownTable, KnownTables, OutputColumn, resolve
 use crate::sql::span::Places;
 use crate::sql::{check, expressions, parse, rewrite, vocabulary, windows};
 
+mod blame;
 mod errors;
 mod model_checks;
 mod project_tables;
@@ -95,6 +97,7 @@ struct Draft<'a> {
 pub fn plan(project: &Project, options: &PlanOptions) -> Planned {
     let functions = Arc::new(FunctionRegistry::new(&options.clock));
     let mut planning = Planning { project, functions, diagnostics: Vec::new(), drafts: Vec::new() };
+    planning.refuse_formats();
     planning.read_models();
     let findings: Vec<&Findings> = planning.drafts.iter().map(|draft| &draft.findings).collect();
     let mut types = infer_types::infer(&project.sources, &findings);
@@ -119,6 +122,26 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
+    /// Formats that no codec reads, of sources that a model reads.
+    fn refuse_formats(&mut self) {
+        for source in &self.project.sources {
+            let word = match &source.format.value {
+                Format::Json | Format::Csv { .. } | Format::Raw => continue,
+                Format::Avro => "avro",
+                Format::Protobuf => "protobuf",
+            };
+            let is_read =
+                self.project.models.iter().flat_map(|model| model.dependencies()).any(|one| {
+                    one.kind == ReferenceKind::Source && one.name.as_str() == source.name.value
+                });
+            if is_read {
+                let at = source.format.place.clone();
+                let mistake = StreamMistake::not_supported(format!("format {word}"), at);
+                self.diagnostics.push(PlanDiagnostic::from(mistake).into());
+            }
+        }
+    }
+
     /// Parses, checks and resolves every model.
     fn read_models(&mut self) {
         let mut tables = project_tables::known_sources(self.project);
@@ -177,8 +200,7 @@ impl Planning<'_> {
         let mut planned: HashSet<&str> = HashSet::new();
         for draft in &mut self.drafts {
             let depends_on_broken = draft.model.dependencies().any(|reference| {
-                reference.kind == catalog::project::model::ReferenceKind::Model
-                    && !planned.contains(reference.name.as_str())
+                reference.kind == ReferenceKind::Model && !planned.contains(reference.name.as_str())
             });
             if draft.is_broken || depends_on_broken {
                 continue;
@@ -186,7 +208,7 @@ impl Planning<'_> {
             let Some((written, query)) = draft.query.take() else { continue };
             let topic = draft.model.topic.name.value.clone();
             let key = draft.model.key.as_ref().map(|key| key.value.clone());
-            let result = to_plan(query, &context)
+            let result = to_plan(query.clone(), &context)
                 .and_then(|plan| finish(plan, &SinkSpec { topic, key }, &context));
             match result {
                 Ok(plan) => {
@@ -201,8 +223,9 @@ impl Planning<'_> {
                     }
                 }
                 Err(error) => {
-                    let mistake = errors::explain(&error, &written, &draft.places);
-                    self.diagnostics.push(mistake.into());
+                    let blamed = blame::blame(&query, &context);
+                    let mistakes = errors::explain(&error, &blamed, (&written, &draft.places));
+                    self.diagnostics.extend(mistakes.into_iter().map(Diagnostic::from));
                 }
             }
         }

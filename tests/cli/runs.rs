@@ -312,3 +312,31 @@ fn started_broker(folder: &Folder) -> (Running, String) {
     let address = line.strip_prefix("listening on ").expect("its address").to_owned();
     (broker, address)
 }
+
+#[test]
+fn a_csv_source_is_read_with_its_delimiter() {
+    let folder = Folder::new();
+    folder.write(
+        "sources/s.yml",
+        "sources:\n  - name: s\n    topic: s\n    format: {type: csv, delimiter: ';'}\n    columns: [{name: k}, {name: n, type: INT}]\n",
+    );
+    folder.write(
+        "models/m.yml",
+        "models:\n  - name: m\n    topic: {name: m}\n    sql: SELECT n + 1 AS n, k FROM {{ source(\"s\") }}\n",
+    );
+    assert_eq!(folder.engine_with(&["topic", "produce", "s"], b"a,b;1\n\"c;d\";2\n").code, 0);
+    folder.succeed(&["run", "--once"]);
+    assert_eq!(folder.lines("m"), [r#"{"n":2,"k":"a,b"}"#, r#"{"n":3,"k":"c;d"}"#]);
+}
+
+#[test]
+fn a_format_that_cannot_be_read_is_refused_where_it_is_declared() {
+    let folder = project();
+    folder.write(
+        "sources/s.yml",
+        "sources:\n  - name: clicks\n    topic: clicks\n    format: avro\n    columns: [{name: k}, {name: n, type: BIGINT}, {name: at}]\n",
+    );
+    let output = folder.engine(&["check", "--diagnostics", "short"]);
+    assert_eq!(output.code, 2, "{}", output.err);
+    assert!(output.err.contains("sources/s.yml:4:13: error[E0401]: format avro"), "{}", output.err);
+}

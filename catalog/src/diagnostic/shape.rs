@@ -112,7 +112,7 @@ impl Diagnose for ShapeMistake {
                 "a project's files are UTF-8, at most 1 MiB each, and inside its folder"
             }
             Self::EmptyProject { .. } => {
-                "a project has `sources:` and `models:` in its root file or in `sources/` and `models/`"
+                "a project has `sources:` and `models:` in its root file or in `sources/` and `models/`; `engine init` makes one"
             }
             Self::NoQuery { .. } => "write the query under `sql: |`",
             Self::InvalidName { .. } => {

@@ -337,6 +337,13 @@ impl PartitionQueue {
         self.queue.length()
     }
 
+    /// End of the partition's log, uncommitted records included, as the last fetch told it; `None`
+    /// before the first. With `read_committed` it lies beyond [`Polled::end_reached`] as long as a
+    /// transaction is open.
+    pub fn log_end(&self) -> Option<i64> {
+        self.client.fetched_log_end(&self.topic, self.partition)
+    }
+
     /// Takes up to `max_messages`. With a `timeout` it waits until it has all of them or the time
     /// has passed: ask with zero after [`Self::on_ready`] has called.
     pub fn poll(&self, max_messages: usize, timeout: Duration) -> Polled {

@@ -47,6 +47,13 @@ mod codes {
             high: *mut i64,
             timeout_ms: c_int,
         ) -> c_int;
+        pub(super) fn rd_kafka_get_watermark_offsets(
+            rk: *mut sys::rd_kafka_t,
+            topic: *const c_char,
+            partition: i32,
+            low: *mut i64,
+            high: *mut i64,
+        ) -> c_int;
         pub(super) fn rd_kafka_offsets_for_times(
             rk: *mut sys::rd_kafka_t,
             offsets: *mut sys::rd_kafka_topic_partition_list_t,

@@ -44,9 +44,9 @@ impl FolderLock {
     }
 
     /// Says where the owner answers from now on.
-    pub(crate) fn announce(&self, address: SocketAddr) -> Result<(), BrokerError> {
+    pub(crate) fn announce(&self, address: SocketAddr, stays: bool) -> Result<(), BrokerError> {
         let path = address_path(&self.folder);
-        let file = AddressFile { address, pid: std::process::id() };
+        let file = AddressFile { address, pid: std::process::id(), stays };
         files::replace_json(&path, &file, Durability::Process).at("write", &path)
     }
 
@@ -79,7 +79,7 @@ fn open_lock(path: &Path) -> Result<File, BrokerError> {
 fn read_address(folder: &Path) -> Option<Owner> {
     let bytes = fs::read(address_path(folder)).ok()?;
     let file: AddressFile = serde_json::from_slice(&bytes).ok()?;
-    Some(Owner { address: file.address, pid: file.pid })
+    Some(Owner { address: file.address, pid: file.pid, stays: file.stays })
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

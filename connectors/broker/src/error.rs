@@ -67,6 +67,8 @@ pub struct Owner {
     pub address: SocketAddr,
     /// Its process.
     pub pid: u32,
+    /// Whether it means to keep the folder ([`crate::BrokerConfig::stays`]).
+    pub stays: bool,
 }
 
 impl std::fmt::Display for Owner {

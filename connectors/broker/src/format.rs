@@ -16,6 +16,9 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 pub(crate) struct AddressFile {
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
+    /// Missing in files of a version that did not say.
+    #[serde(default)]
+    pub(crate) stays: bool,
 }
 
 /// `broker/cluster.json`: what makes this folder one cluster.

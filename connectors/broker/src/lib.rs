@@ -113,6 +113,8 @@ pub struct BrokerConfig {
     pub port: Port,
     /// When records are handed to the disk.
     pub fsync: Fsync,
+    /// Whether the owner stays until it is stopped; others may rather wait for one that does not.
+    pub stays: bool,
 }
 
 impl BrokerConfig {
@@ -123,6 +125,7 @@ impl BrokerConfig {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: Port::From(PORT_DEFAULT),
             fsync: Fsync::default(),
+            stays: false,
         }
     }
 }
@@ -168,7 +171,7 @@ impl Broker {
         };
         runtime.spawn(server::accept(Arc::clone(&node), listener, stopped.clone()));
         runtime.spawn(server::tick(Arc::clone(&node), stopped));
-        lock.announce(address)?;
+        lock.announce(address, config.stays)?;
         tracing::info!(%address, folder = %config.folder.display(), "embedded broker listens");
         Ok(Self { address, node, lock, stop, runtime: Some(runtime) })
     }

@@ -68,19 +68,18 @@ fn format(format: &dataflow::Format, columns: &[dataflow::SourceColumn]) -> Form
     match format {
         dataflow::Format::Json => Format::Json,
         // A CSV source is never pruned: its columns are the record's fields, in order.
-        dataflow::Format::Csv => Format::Csv(CsvFormat::new(
-            columns
-                .iter()
-                .filter_map(|column| match &column.from {
-                    ColumnOrigin::Field(name) => Some(name.clone()),
-                    ColumnOrigin::Key
-                    | ColumnOrigin::Headers
-                    | ColumnOrigin::Partition
-                    | ColumnOrigin::Offset
-                    | ColumnOrigin::Timestamp => None,
-                })
-                .collect(),
-        )),
+        dataflow::Format::Csv { delimiter } => {
+            let fields = columns.iter().filter_map(|column| match &column.from {
+                ColumnOrigin::Field(name) => Some(name.clone()),
+                ColumnOrigin::Key
+                | ColumnOrigin::Headers
+                | ColumnOrigin::Partition
+                | ColumnOrigin::Offset
+                | ColumnOrigin::Timestamp => None,
+            });
+            let fields = fields.collect();
+            Format::Csv(CsvFormat { delimiter: *delimiter, ..CsvFormat::new(fields) })
+        }
         dataflow::Format::Raw => Format::Raw,
     }
 }
@@ -98,7 +97,9 @@ fn output_format(sink: &Sink) -> OutputFormat {
             },
             ..JsonFormat::default()
         }),
-        dataflow::Format::Csv => OutputFormat::Csv(CsvOutput::default()),
+        dataflow::Format::Csv { delimiter } => {
+            OutputFormat::Csv(CsvOutput { delimiter, ..CsvOutput::default() })
+        }
         dataflow::Format::Raw => OutputFormat::Raw,
     }
 }

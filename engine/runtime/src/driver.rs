@@ -11,7 +11,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use arrow_kafka::PartitionOffset;
-use connectors::{Fetched, SourceSpec};
+use connectors::{Bounds, Fetched, SourceSpec};
 use planner::dataflow::{OnGap, Source, SourceRole};
 use stream::{
     Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
@@ -27,7 +27,9 @@ use crate::local::LocalState;
 use crate::outbox::{Cut, ToEncode};
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
+use picture::Lineage;
 
+mod picture;
 mod replay;
 
 /// An epoch is cut when this many bytes wait for its commit.
@@ -86,9 +88,11 @@ impl Identity {
 #[derive(Debug)]
 pub(crate) struct ReaderView {
     pub(crate) name: ReaderName,
+    source: String,
     pub(crate) topic: String,
     pub(crate) on_gap: OnGap,
     is_versioned: bool,
+    out_of_orderness_ms: i64,
     idle_timeout: Duration,
     /// After this long wholly idle, the watermark moves with time.
     idle_advance: Option<Duration>,
@@ -112,28 +116,36 @@ pub(crate) struct PartitionView {
     pub(crate) is_known: bool,
     is_idle: bool,
     is_at_end: bool,
+    /// End of the log as far as known, uncommitted records included.
+    log_end: i64,
+    /// When an open transaction was first seen at the position, while it is.
+    held_since: Option<Duration>,
     newest_timestamp_ms: Option<i64>,
     quiet_since: Duration,
 }
 
 impl ReaderView {
-    pub(crate) fn new(source: &Source, carried: Option<SourceSpec>, bounds: &[(i64, i64)]) -> Self {
-        let partition = |(first, end): &(i64, i64)| PartitionView {
-            position: *first,
-            first_at_start: *first,
-            end_at_start: *end,
+    pub(crate) fn new(source: &Source, carried: Option<SourceSpec>, bounds: &[Bounds]) -> Self {
+        let partition = |bounds: &Bounds| PartitionView {
+            position: bounds.first,
+            first_at_start: bounds.first,
+            end_at_start: bounds.end,
             is_known: false,
             is_idle: false,
             is_at_end: false,
+            log_end: bounds.log_end,
+            held_since: None,
             newest_timestamp_ms: None,
             quiet_since: Duration::ZERO,
         };
         let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         Self {
             name: source.reader.clone(),
+            source: source.source.clone(),
             topic: source.topic.clone(),
             on_gap: source.on_gap,
             is_versioned: matches!(source.role, SourceRole::Versioned { .. }),
+            out_of_orderness_ms: source.event_time.out_of_orderness_ms,
             idle_timeout: millis(source.event_time.idle_timeout_ms),
             idle_advance: source.event_time.idle_advance_ms.map(millis),
             idle_since: None,
@@ -148,11 +160,17 @@ impl PartitionView {
     fn is_caught_up(&self) -> bool {
         self.position >= self.end_at_start
     }
+
+    /// Whether records of an open transaction lie after everything committed: more is coming.
+    fn is_held(&self) -> bool {
+        self.is_at_end && self.log_end > self.position
+    }
 }
 
 /// The fold's thread.
 pub(crate) struct Driver {
     fold: Fold,
+    lineage: Lineage,
     inbox: Arc<Inbox>,
     readers: Vec<ReaderView>,
     identity: Identity,
@@ -176,6 +194,8 @@ pub(crate) struct Driver {
     committed: Epoch,
     base: Counters,
     replayed_records: u64,
+    /// The journal's items are folded again, and no other may come between them.
+    is_replaying: bool,
 }
 
 /// How the driver reaches the other threads.
@@ -204,6 +224,7 @@ impl Driver {
         let Outlet { to_encode, kept_bytes, inbox } = outlet;
         let committed = Epoch(identity.epoch.0 - 1);
         Self {
+            lineage: Lineage::of(fold.dataflow()),
             fold,
             inbox,
             readers,
@@ -227,6 +248,7 @@ impl Driver {
             carried_bytes: 0,
             base: Counters::default(),
             replayed_records: 0,
+            is_replaying: false,
         }
     }
 
@@ -236,7 +258,9 @@ impl Driver {
         self.cut()?;
         if !history.entries.is_empty() {
             self.board.update(|status| status.phase = Phase::Replaying);
+            self.is_replaying = true;
             self.replay(history)?;
+            self.is_replaying = false;
         }
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
@@ -286,7 +310,8 @@ impl Driver {
                 let at = &mut self.readers[reader].partitions[partition];
                 at.quiet_since = quiet_since;
                 at.is_idle = self.fold.is_idle(&name, number);
-                let has_records = !at.is_caught_up();
+                // Those of an open transaction, too.
+                let has_records = !at.is_caught_up() || at.log_end > at.position;
                 let was_idle = at.is_idle;
                 if was_idle && has_records {
                     at.is_idle = false;
@@ -463,23 +488,28 @@ impl Driver {
     /// Takes over what the readers said of ends.
     fn look_at_ends(&mut self) -> Result<(), RuntimeError> {
         let mut reached = Vec::new();
+        let now = self.clock.monotonic();
         {
             let shared = self.inbox.lock();
             self.committed = shared.committed.unwrap_or(self.committed).max(self.committed);
             for (reader, view) in self.readers.iter_mut().enumerate() {
                 for (partition, at) in view.partitions.iter_mut().enumerate() {
                     let inbox = &shared.readers[reader][partition];
-                    let Some(end) = inbox.end.filter(|_| inbox.pieces.is_empty()) else { continue };
-                    at.position = at.position.max(end);
-                    if !at.is_at_end {
-                        at.is_at_end = true;
-                        reached.push((reader, partition));
+                    at.log_end = inbox.log_end.unwrap_or(at.log_end);
+                    if let Some(end) = inbox.end.filter(|_| inbox.pieces.is_empty()) {
+                        at.position = at.position.max(end);
+                        if !at.is_at_end {
+                            at.is_at_end = true;
+                            reached.push((reader, partition));
+                        }
                     }
+                    at.held_since = at.is_held().then(|| at.held_since.unwrap_or(now));
                 }
             }
         }
         self.write_hint()?;
-        if self.options.is_once {
+        // Ends that the replay reaches are looked at when it is over (`start_partitions`).
+        if self.options.is_once && !self.is_replaying {
             for (reader, partition) in reached {
                 self.note_old_end(reader, partition)?;
             }
@@ -502,10 +532,13 @@ impl Driver {
         let view = &self.readers[reader];
         let at = &view.partitions[partition];
         let idle_ms = i64::try_from(view.idle_timeout.as_millis()).unwrap_or(i64::MAX);
+        // Where only aborted records were, there is nothing to wait for either.
+        let is_empty =
+            !self.fold.partition_watermark(&view.name, partition_number(partition)).is_some();
         let is_old = at
             .newest_timestamp_ms
-            .is_some_and(|newest| newest < self.started.0.0.saturating_sub(idle_ms));
-        if is_old && !view.is_versioned && !at.is_idle && at.is_caught_up() {
+            .map_or(is_empty, |newest| newest < self.started.0.0.saturating_sub(idle_ms));
+        if is_old && !view.is_versioned && !at.is_idle && at.is_caught_up() && !at.is_held() {
             self.set_idle(reader, partition)?;
         }
         Ok(())
@@ -517,8 +550,16 @@ impl Driver {
                 continue;
             }
             for partition in 0..self.readers[reader].partitions.len() {
-                let view = &self.readers[reader];
-                let at = &view.partitions[partition];
+                let view = &mut self.readers[reader];
+                let at = &mut view.partitions[partition];
+                if at.is_held() {
+                    at.quiet_since = now;
+                    if std::mem::take(&mut at.is_idle) {
+                        let (reader, partition) = (view.name.clone(), partition_number(partition));
+                        self.fold_item(Item::Active { reader, partition })?;
+                    }
+                    continue;
+                }
                 let is_quiet = now.saturating_sub(at.quiet_since) >= view.idle_timeout;
                 if is_quiet && at.is_at_end && !at.is_idle {
                     self.set_idle(reader, partition)?;
@@ -656,33 +697,6 @@ impl Driver {
             self.look_at_ends()?;
         }
         self.check_failure()
-    }
-
-    /// Writes the status board.
-    fn show(&mut self, is_last: bool) {
-        let now = self.clock.monotonic();
-        if !is_last && now.saturating_sub(self.last_board) < BOARD_INTERVAL {
-            return;
-        }
-        self.last_board = now;
-        let counters = self.fold.counters().since(&self.base);
-        let has_output = counters.models.values().any(|model| model.rows_out > 0);
-        let is_visible = has_output && self.committed > self.first_epoch.next();
-        let watermarks = self
-            .readers
-            .iter()
-            .filter_map(|view| Some((view.name.to_string(), self.fold.watermark(&view.name)?)))
-            .collect();
-        self.board.update(|status| {
-            status.epoch = self.committed;
-            status.counters = counters;
-            status.watermarks = watermarks;
-            status.clock = Some(self.fold.dataflow().clock.get());
-            status.replayed_records = self.replayed_records;
-            if is_visible && status.first_output_after.is_none() {
-                status.first_output_after = Some(now.saturating_sub(self.started.1));
-            }
-        });
     }
 }
 

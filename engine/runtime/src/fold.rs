@@ -10,13 +10,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use planner::dataflow::{Dataflow, OnError, Operator as NodeOperator, Source};
 use state::Table;
-use stream::{Batch, Item, ReaderName, SliceRows};
+use stream::{Batch, EventTime, Item, ReaderName, SliceRows};
 
 mod counters;
 mod dead_letters;
 mod source;
 
-use crate::operator::{DiscardReason, Discarded, Operator, OperatorError, Output};
+use crate::operator::{DiscardReason, Discarded, OpenWindow, Operator, OperatorError, Output};
 use crate::operators;
 use source::SourceState;
 
@@ -157,6 +157,18 @@ impl Fold {
         self.sources
             .get(reader)
             .map_or(stream::Watermark::NONE, |source| source.partition_watermark(partition))
+    }
+
+    /// The greatest event time that a reader has seen.
+    pub fn newest_event(&self, reader: &ReaderName) -> Option<EventTime> {
+        self.sources.get(reader).and_then(SourceState::newest_event)
+    }
+
+    /// For each open window that closes next in its operator: the operator's node, and the window.
+    pub fn open_windows(&self) -> impl Iterator<Item = (usize, OpenWindow)> {
+        self.operators.iter().enumerate().filter_map(|(node, operator)| {
+            operator.as_ref().and_then(|it| it.open_window()).map(|window| (node, window))
+        })
     }
 
     /// Whether a partition is left out of its reader's watermark.

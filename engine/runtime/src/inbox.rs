@@ -25,6 +25,9 @@ pub(crate) enum Piece {
     SliceEnd,
 }
 
+/// Where what is committed ends, and where the log does, if that is known.
+pub(crate) type PartitionEnd = (i64, Option<i64>);
+
 /// One partition's queue.
 #[derive(Debug, Default)]
 pub(crate) struct PartitionInbox {
@@ -32,6 +35,8 @@ pub(crate) struct PartitionInbox {
     pub(crate) pieces: VecDeque<Piece>,
     /// Everything committed up to here has been put into `pieces`; `None` while more is coming.
     pub(crate) end: Option<i64>,
+    /// End of the log, uncommitted records included, as the last fetch told it.
+    pub(crate) log_end: Option<i64>,
 }
 
 /// What the threads share.
@@ -87,12 +92,22 @@ impl Inbox {
         self.fold.notify_one();
     }
 
-    /// A reader has come to the end of a partition.
-    pub(crate) fn put_end(&self, reader: usize, partition: usize, end: i64) {
+    /// A reader has come to the end of what is committed in a partition.
+    pub(crate) fn put_end(&self, reader: usize, partition: usize, (end, log_end): PartitionEnd) {
         let mut shared = self.lock();
-        shared.readers[reader][partition].end = Some(end);
+        let inbox = &mut shared.readers[reader][partition];
+        inbox.end = Some(end);
+        inbox.log_end = log_end.or(inbox.log_end);
         shared.has_news = true;
         self.fold.notify_one();
+    }
+
+    /// How far the logs of a reader's partitions reach.
+    pub(crate) fn set_log_ends(&self, reader: usize, log_ends: &[Option<i64>]) {
+        let mut shared = self.lock();
+        for (inbox, log_end) in shared.readers[reader].iter_mut().zip(log_ends) {
+            inbox.log_end = log_end.or(inbox.log_end);
+        }
     }
 
     pub(crate) fn has_room(&self, reader: usize, partition: usize) -> bool {

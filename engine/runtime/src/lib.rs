@@ -39,4 +39,4 @@ pub use local::LocalError;
 pub use names::Names;
 pub use prepare::Note;
 pub use run::{RunOptions, RunPlan, RunReport, StopHandle, run};
-pub use status::{Phase, Status, StatusBoard};
+pub use status::{Lag, ModelStatus, Phase, ReaderStatus, Status, StatusBoard, WaitReason, Waiting};

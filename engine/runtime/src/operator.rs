@@ -5,7 +5,7 @@
 
 use arrow::array::RecordBatch;
 use state::Table;
-use stream::{Batch, Origin};
+use stream::{Batch, EventTime, Origin, Watermark};
 
 /// Folds batches into state and output.
 pub trait Operator: Send {
@@ -25,6 +25,11 @@ pub trait Operator: Send {
     /// As [`Operator::push`].
     fn end_of_input(&mut self, output: &mut Output) -> Result<(), OperatorError>;
 
+    /// The window that closes next, if one is open.
+    fn open_window(&self) -> Option<OpenWindow> {
+        None
+    }
+
     /// The state at this moment, by cloning pointers: the operator goes on at once.
     fn freeze(&self) -> Box<dyn FrozenState>;
 
@@ -38,6 +43,15 @@ pub trait Operator: Send {
     /// # Errors
     /// [`OperatorError::State`] if the tables are not those of this operator.
     fn restore(&mut self, tables: Vec<Table>) -> Result<(), OperatorError>;
+}
+
+/// A window that has rows and has not fired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenWindow {
+    /// Its end; rows of this time belong to the next one.
+    pub end: EventTime,
+    /// The watermark at which it fires.
+    pub closes_at: Watermark,
 }
 
 /// An operator's state at one moment, to be written on another thread.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow_kafka::ReadyCallback;
 use connectors::{KafkaSource, Poll};
+use stream::Clock;
 
 use crate::error::RuntimeError;
 use crate::inbox::{Inbox, Piece};
@@ -18,6 +19,9 @@ const READY_WAIT: Duration = Duration::from_millis(100);
 
 /// How long a reader waits after an error that may pass.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// How often it is looked how far the logs reach: a fetch that finds nothing is answered as often.
+const LOG_END_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How far a partition may be read.
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ pub(crate) struct Reader {
     source: KafkaSource,
     partitions: Vec<Progress>,
     inbox: Arc<Inbox>,
+    clock: Arc<dyn Clock>,
+    log_ends_at: Option<Duration>,
 }
 
 struct Progress {
@@ -49,6 +55,7 @@ impl Reader {
         mut source: KafkaSource,
         partitions: Vec<(i64, Limits)>,
         inbox: &Arc<Inbox>,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Self, RuntimeError> {
         let positions: Vec<i64> = partitions.iter().map(|(position, _)| *position).collect();
         let ready: ReadyCallback = {
@@ -60,7 +67,8 @@ impl Reader {
             .into_iter()
             .map(|(position, limits)| Progress { position, limits, is_done: false })
             .collect();
-        Ok(Self { index, source, partitions, inbox: Arc::clone(inbox) })
+        let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
+        Ok(Self { index, source, partitions, inbox, clock, log_ends_at: None })
     }
 
     /// Reads until the inbox closes.
@@ -82,6 +90,7 @@ impl Reader {
                     return;
                 }
             }
+            self.look_at_log_ends();
             self.source.log_events();
         }
     }
@@ -107,13 +116,26 @@ impl Reader {
                     // counts what came and says so.
                     let replayed = at.limits.replayed.front().copied().unwrap_or(end);
                     at.position = at.position.max(end).max(replayed);
-                    self.inbox.put_end(self.index, partition, at.position);
+                    let ends = (at.position, self.source.log_end(partition));
+                    self.inbox.put_end(self.index, partition, ends);
                 }
             }
             has_progress = true;
             self.settle(partition);
         }
         Ok(has_progress)
+    }
+
+    /// Tells how far the logs reach, which librdkafka knows from its fetches.
+    fn look_at_log_ends(&mut self) {
+        let now = self.clock.monotonic();
+        if self.log_ends_at.is_some_and(|last| now.saturating_sub(last) < LOG_END_INTERVAL) {
+            return;
+        }
+        self.log_ends_at = Some(now);
+        let log_ends: Vec<_> =
+            (0..self.partitions.len()).map(|partition| self.source.log_end(partition)).collect();
+        self.inbox.set_log_ends(self.index, &log_ends);
     }
 
     /// Passes the limits that the position has reached.
@@ -125,7 +147,7 @@ impl Reader {
         }
         if at.limits.replayed.is_empty() && at.limits.last.is_some_and(|last| at.position >= last) {
             at.is_done = true;
-            self.inbox.put_end(self.index, partition, at.position);
+            self.inbox.put_end(self.index, partition, (at.position, None));
         }
     }
 }

@@ -187,7 +187,7 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
         let starts = reader.view.partitions.iter().map(|at| at.position);
         let starts = starts.zip(reader.limits).collect();
         views.push(reader.view);
-        let reader = Reader::start(index, reader.source, starts, &inbox)?;
+        let reader = Reader::start(index, reader.source, starts, &inbox, &plan.clock)?;
         threads.spawn("read", move || reader.run())?;
     }
     let outlet = Outlet { to_encode, kept_bytes, inbox };

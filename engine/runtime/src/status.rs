@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stream::{Epoch, ProcessingTime, Watermark};
+use stream::{Epoch, EventTime, ProcessingTime, Watermark};
 
 use crate::fold::Counters;
 use crate::prepare::Note;
@@ -18,18 +18,93 @@ pub struct Status {
     pub epoch: Epoch,
     /// What was counted since this run began (a replay does not count).
     pub counters: Counters,
-    /// By reader: its watermark.
-    pub watermarks: BTreeMap<String, Watermark>,
-    /// By reader: records that are there and not yet folded, as far as known.
-    pub lag: BTreeMap<String, u64>,
-    /// The step's clock.
-    pub clock: Option<ProcessingTime>,
+    /// By reader: where it stands.
+    pub readers: BTreeMap<String, ReaderStatus>,
+    /// By model: what it waits for.
+    pub models: BTreeMap<String, ModelStatus>,
+    /// The wall clock.
+    pub now: Option<ProcessingTime>,
     /// What the start found out about topics.
     pub notes: Vec<Note>,
     /// Records replayed at the start.
     pub replayed_records: u64,
     /// Time from the start to the first commit of new rows.
     pub first_output_after: Option<Duration>,
+}
+
+/// Where a reader stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReaderStatus {
+    /// What waits in its topic.
+    pub lag: Lag,
+    /// Its watermark; none before the first record.
+    pub watermark: Option<Watermark>,
+    /// The greatest event time that it has seen.
+    pub newest_event: Option<EventTime>,
+    /// How long all of its partitions have been idle, if they are.
+    pub silent_for: Option<Duration>,
+    /// Partitions whose next records belong to a transaction that is still open, and for how long.
+    pub held: Vec<(i32, Duration)>,
+}
+
+/// What waits in topics: records that are there and not folded yet, those of open transactions
+/// included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// How many, as far as fetches have told.
+    pub records: u64,
+    /// Age of what was folded last, while something waits.
+    pub behind: Option<Duration>,
+}
+
+impl Lag {
+    /// What waits in both: all records, the greater age.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { records: self.records + other.records, behind: self.behind.max(other.behind) }
+    }
+}
+
+/// What a model waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelStatus {
+    /// What waits in the topics of its sources.
+    pub lag: Lag,
+    /// The least watermark of the sources that count for it.
+    pub watermark: Option<Watermark>,
+    /// The end of its open window that closes next.
+    pub open_until: Option<EventTime>,
+    /// That window, if nothing closes it as long as the sources stay as they are.
+    pub waiting: Option<Waiting>,
+}
+
+/// Why a window stays open: a source on which it depends is silent, or held by a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The end of the window that closes next.
+    pub window_end: EventTime,
+    /// The source's name.
+    pub source: String,
+    /// Its greatest event time.
+    pub newest_event: Option<EventTime>,
+    /// The window closes with an event at or after this.
+    pub needed_event: EventTime,
+    /// What is the matter with the source.
+    pub reason: WaitReason,
+}
+
+/// What keeps a watermark from rising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitReason {
+    /// Nothing has come for so long.
+    Silent(Duration),
+    /// A transaction has been open on this partition for so long.
+    OpenTransaction {
+        /// The partition.
+        partition: i32,
+        /// How long.
+        open_for: Duration,
+    },
 }
 
 /// What a run does.

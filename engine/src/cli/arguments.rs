@@ -202,11 +202,21 @@ pub(crate) enum TemplateName {
 }
 
 /// `engine check`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// Warnings are errors, unknown keys too
     #[arg(long, env = "ENGINE_STRICT", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) strict: bool,
+    /// Check every environment of environments/, whatever --env says
+    #[arg(long, env = "ENGINE_ALL_ENVS", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) all_envs: bool,
+    /// Also ask the broker: do topics exist, do they look as declared, can their records be read
+    #[arg(long, env = "ENGINE_ONLINE", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) online: bool,
+    /// Write inferred types, event times and keys into the YAML
+    #[arg(long, conflicts_with = "all_envs", env = "ENGINE_WRITE_HINTS", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) write_hints: bool,
     /// How the result is written
     #[arg(long, value_enum, default_value = "text", env = "ENGINE_OUTPUT", hide_env = true)]
     pub(crate) output: OutputStyle,

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 
-use broker::{Broker, Port};
+use broker::Port;
 use catalog::project::runtime::BrokerSettings;
 
 use super::arguments::BrokerArguments;
 use super::{Context, Scope};
-use crate::session::broker_config;
-use crate::{Error, signals};
+use crate::session::{broker_config, open_broker};
+use crate::{Error, Stay, signals};
 
 pub(crate) fn run(context: &Context, arguments: &BrokerArguments) -> Result<ExitCode, Error> {
     let engine = context.open(Scope::default())?;
@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, arguments: &BrokerArguments) -> Result<Exit
         Err(_) if checked.is_empty() => BrokerSettings::default(),
         Err(error) => return Err(error),
     };
-    let mut config = broker_config(engine.folder(), &settings)?;
+    let mut config = broker_config(engine.folder(), &settings, Stay::Lasting)?;
     if let Some(listen) = arguments.listen {
         config.host = listen.ip();
         config.port = if listen.port() == 0 { Port::Any } else { Port::Exactly(listen.port()) };
@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, arguments: &BrokerArguments) -> Result<Exit
         // Nobody listens only if the command is at its end already.
         let _told = stop.send(());
     })?;
-    let broker = Broker::open(&config)?;
+    let broker = open_broker(&config)?;
     context.screen.result(&format!("listening on {}\n", broker.address()))?;
     if !config.host.is_loopback() {
         context.screen.warn("everybody who reaches this address can read and write all topics");

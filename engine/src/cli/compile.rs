@@ -60,7 +60,7 @@ pub(crate) fn describe(
         let facts = facts_of(checked, names)?;
         if !facts.is_empty() {
             text.append(format_args!("{}\n", context.screen.title("inferred")));
-            text.push_str(&fact_lines(&facts, checked.files()));
+            text.push_str(&fact_lines(&facts, checked.files(), context.screen.width()));
             text.push('\n');
         }
     }

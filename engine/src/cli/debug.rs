@@ -12,7 +12,7 @@ use super::arguments::DebugArguments;
 use super::{Context, FAILED, Scope};
 use crate::report::Append;
 use crate::report::{Tally, count, tally_line};
-use crate::{Engine, Error, Session, session};
+use crate::{Engine, Error, Session, Stay, session};
 
 pub(crate) fn run(context: &Context, arguments: &DebugArguments) -> Result<ExitCode, Error> {
     let mut findings = Findings::default();
@@ -114,7 +114,7 @@ fn folder(findings: &mut Findings, engine: &Engine) {
 }
 
 fn connection(findings: &mut Findings, engine: &Engine, project: &Project) {
-    let session = match Session::open(engine.folder(), project) {
+    let session = match Session::open(engine.folder(), project, Stay::Brief) {
         Ok(session) => session,
         Err(error) => {
             let fix = error.next_step().unwrap_or_else(|| "see the message".to_owned());

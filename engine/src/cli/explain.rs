@@ -25,6 +25,11 @@ pub(crate) fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exi
         return Err(Error::usage(format!("there is no code `{subject}`"), help));
     }
     let engine = context.open(Scope::default())?;
+    if engine.check().is_empty() {
+        let help = "name a code such as `E0301`, or a model in the folder of its project";
+        let message = format!("`{subject}` is no code, and there is no project here");
+        return Err(Error::usage(message, help));
+    }
     let parts = [PlanPart::Facts, PlanPart::Sql, PlanPart::Logical, PlanPart::Stream];
     let text = compile::describe(context, engine.check(), &[subject.to_owned()], &parts)?;
     context.screen.result(&text)?;

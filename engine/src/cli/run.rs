@@ -14,7 +14,7 @@ use stream::{Clock, SystemClock};
 use super::arguments::{OutputStyle, RunArguments};
 use super::{Context, Scope, check};
 use crate::report::Append;
-use crate::report::{Rows, Summary};
+use crate::report::{Rows, Summary, left_open};
 use crate::{Engine, Error, RunReport, Session, session, signals};
 use progress::Progress;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
     })?;
     let checked = engine.check();
     let dataflow = checked.dataflow()?;
-    check::tell_diagnostics(context, checked.diagnostics(), checked.files());
+    check::tell_briefly(context, checked);
     let stop = StopHandle::default();
     let board = Arc::new(StatusBoard::default());
     let is_stopped = Arc::new(AtomicBool::new(false));
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
     let rows = Rows::of(dataflow);
     let options = options(&engine, arguments)?;
     let progress = Progress::start(&context.screen, arguments.progress, (&board, rows.clone()));
-    let result = engine.run_in(&session, options, board, stop);
+    let result = engine.run_in(&session, options, Arc::clone(&board), stop);
     progress.end();
     for note in session.notes() {
         context.screen.warn(&note);
@@ -68,6 +68,9 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
     session.close();
     let report = result?;
     tell_end(context, arguments, &report, &rows)?;
+    if arguments.once {
+        left_open(&board.read(), &rows).iter().for_each(|open| context.screen.note(open));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

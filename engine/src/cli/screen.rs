@@ -83,7 +83,8 @@ impl Screen {
 
     /// Width of tables on standard output; none where nobody looks.
     pub(crate) fn width(&self) -> Option<u16> {
-        self.is_terminal_out.then_some(WIDTH_DEFAULT)
+        self.is_terminal_out
+            .then(|| terminal_width(&console::Term::stdout()).unwrap_or(WIDTH_DEFAULT))
     }
 
     /// Writes a result to standard output. A reader that has gone away is no error.
@@ -156,6 +157,12 @@ impl Screen {
     pub(crate) fn title(&self, text: &str) -> String {
         paint(self.is_coloured_out, Paint::Bold, text)
     }
+}
+
+/// How many characters a line of the terminal has, if it says.
+pub(crate) fn terminal_width(terminal: &console::Term) -> Option<u16> {
+    // Some terminals say zero when they do not know.
+    terminal.size_checked().map(|(_, columns)| columns).filter(|columns| *columns > 0)
 }
 
 /// What lies behind an error and is not part of its text yet.

@@ -21,7 +21,7 @@ use super::{Context, Scope};
 use crate::report::Append;
 use crate::report::count;
 use crate::topics::{self, ConsumeOptions, Pattern, ProduceOptions, Start};
-use crate::{Engine, Error, Session, signals};
+use crate::{Engine, Error, Session, Stay, signals};
 
 /// Bytes gathered before they are written to standard output.
 const OUT_BYTES: usize = 1 << 20;
@@ -58,8 +58,8 @@ impl<'a> Place<'a> {
             Err(error) => return Err(error),
         };
         let session = match project {
-            Some(project) => Session::open(engine.folder(), project)?,
-            None => Session::embedded(engine.folder(), &BrokerSettings::default())?,
+            Some(project) => Session::open(engine.folder(), project, Stay::Brief)?,
+            None => Session::embedded(engine.folder(), &BrokerSettings::default(), Stay::Brief)?,
         };
         let admin = Admin::open(session.cluster())?;
         let dataflow = checked.dataflow().ok();
@@ -115,6 +115,9 @@ fn create(
 
 fn list(context: &Context, place: &Place<'_>, arguments: &TopicListArguments) -> Result<(), Error> {
     let topics = place.admin.topics()?;
+    if topics.is_empty() {
+        context.screen.say(&format!("no topics on {}", place.session.cluster()));
+    }
     let width = topics.iter().map(|topic| topic.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for topic in &topics {

@@ -1,4 +1,4 @@
-//! Diagnostics as text: rustc's form, one line each, JSON, GitHub annotations.
+//! Diagnostics as text: rustc's form, one line each, JSON, GitHub annotations, SARIF.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{
@@ -9,7 +9,7 @@ use catalog::diagnostic::{Diagnostic, Label, Level};
 use catalog::place::{FileId, Files, Place};
 use serde_json::{Value, json};
 
-use super::{Append, DiagnosticStyle, count};
+use super::{Append, DiagnosticStyle, count, sarif};
 
 /// Writes `diagnostics`, which lie in `files`, in `style`.
 pub fn render(
@@ -18,12 +18,14 @@ pub fn render(
     style: DiagnosticStyle,
     is_coloured: bool,
 ) -> String {
-    let mut text = String::new();
-    if style == DiagnosticStyle::Json {
-        text.push_str("{\"type\":\"version\",\"format\":\"1.0\"}\n");
-    }
+    let mut text = match style {
+        DiagnosticStyle::Json => "{\"type\":\"version\",\"format\":\"1.0\"}\n".to_owned(),
+        DiagnosticStyle::Sarif => format!("{}\n", sarif::document(diagnostics, files)),
+        DiagnosticStyle::Rustc | DiagnosticStyle::Short | DiagnosticStyle::Github => String::new(),
+    };
     for diagnostic in diagnostics {
         match style {
+            DiagnosticStyle::Sarif => {}
             DiagnosticStyle::Rustc => {
                 text.push_str(&framed(diagnostic, files, is_coloured));
                 text.push_str("\n\n");

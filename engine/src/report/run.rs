@@ -1,12 +1,8 @@
-//! What a run read and wrote: the table that is drawn again, the plain lines, the summary.
+//! What a run read and wrote: its summary.
 
-use std::time::Duration;
-
-use arrow::temporal_conversions::timestamp_ms_to_datetime;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use planner::dataflow::{Dataflow, Source};
 use runtime::fold::{Counters, ModelCounters, SourceCounters};
-use runtime::{Phase, Status};
 use serde_json::{Value, json};
 
 use super::Append;
@@ -16,8 +12,8 @@ use super::Append;
 pub(crate) struct Rows {
     /// Name of the reader, and the source's, which people know; the reader's own where a source
     /// has several.
-    readers: Vec<(String, String)>,
-    models: Vec<String>,
+    pub(super) readers: Vec<(String, String)>,
+    pub(super) models: Vec<String>,
 }
 
 impl Rows {
@@ -40,8 +36,8 @@ impl Rows {
 /// What was counted, row by row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
-    sources: Vec<(String, SourceCounters)>,
-    models: Vec<(String, ModelCounters)>,
+    pub(super) sources: Vec<(String, SourceCounters)>,
+    pub(super) models: Vec<(String, ModelCounters)>,
 }
 
 impl Summary {
@@ -133,7 +129,7 @@ impl Summary {
 }
 
 /// Rows whose window was over, by the watermark or by `--close-windows`.
-fn late(counted: &ModelCounters) -> u64 {
+pub(super) fn late(counted: &ModelCounters) -> u64 {
     counted.late + counted.closed_by_user
 }
 
@@ -153,103 +149,11 @@ fn optional(line: &mut String, counters: &[(&str, u64)]) {
     }
 }
 
-/// One line a source and a model, as a log would have it.
-pub(crate) fn plain_lines(now: &Status, rows: &Rows) -> String {
-    let epoch = now.epoch;
-    let mut text = String::new();
-    let lines = Summary::of(&now.counters, rows).lines();
-    let mut readers = rows.readers.iter();
-    for line in lines.lines() {
-        let mut line = line.to_owned();
-        if line.starts_with("source=")
-            && let Some((reader, _)) = readers.next()
-        {
-            if let Some(lag) = now.lag.get(reader) {
-                line.append(format_args!(" lag={lag}"));
-            }
-            if let Some(watermark) = watermark_of(now, reader) {
-                line.append(format_args!(" watermark={watermark}"));
-            }
-        }
-        text.append(format_args!("{line} epoch={epoch}\n"));
-    }
-    text
-}
-
-/// The live table: totals, rates since the picture before, lag and watermark.
-pub(crate) fn status_table(
-    before: &Status,
-    now: &Status,
-    passed: Duration,
-    rows: &Rows,
-    width: Option<u16>,
-) -> String {
-    let mut table = bare_table(width);
-    table.set_header(["", "read", "in/s", "wrote", "out/s", "late", "lag", "watermark"]);
-    let (old, new) = (Summary::of(&before.counters, rows), Summary::of(&now.counters, rows));
-    let sources = new.sources.iter().zip(&old.sources).zip(&rows.readers);
-    for (((name, counted), (_, earlier)), (reader, _)) in sources {
-        let lag = now.lag.get(reader).map_or_else(dash, u64::to_string);
-        let watermark = watermark_of(now, reader);
-        table.add_row([
-            name.clone(),
-            counted.records.to_string(),
-            rate(earlier.records, counted.records, passed),
-            dash(),
-            dash(),
-            dash(),
-            lag,
-            watermark.unwrap_or_else(dash),
-        ]);
-    }
-    for ((name, counted), (_, earlier)) in new.models.iter().zip(&old.models) {
-        table.add_row([
-            name.clone(),
-            counted.rows_in.to_string(),
-            rate(earlier.rows_in, counted.rows_in, passed),
-            counted.rows_out.to_string(),
-            rate(earlier.rows_out, counted.rows_out, passed),
-            late(counted).to_string(),
-            dash(),
-            dash(),
-        ]);
-    }
-    right_align(&mut table);
-    format!("{table}\n{} · epoch {} · Ctrl-C stops", phase_words(now), now.epoch)
-}
-
-/// The reader's watermark as a time, once it has one.
-fn watermark_of(now: &Status, reader: &str) -> Option<String> {
-    let watermark = now.watermarks.get(reader).filter(|mark| mark.is_some())?;
-    let time = timestamp_ms_to_datetime(watermark.0)?;
-    Some(time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-}
-
-fn phase_words(now: &Status) -> String {
-    match now.phase {
-        Phase::Starting => "starting".to_owned(),
-        Phase::Replaying => format!("replaying, {} records so far", now.replayed_records),
-        Phase::Running => "running".to_owned(),
-        Phase::Finishing => "finishing the last epoch".to_owned(),
-        Phase::Ended => "ended".to_owned(),
-    }
-}
-
-fn rate(before: u64, now: u64, passed: Duration) -> String {
-    let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).max(1);
-    let rate = now.saturating_sub(before).saturating_mul(1_000) / millis;
-    if rate < 10_000 {
-        rate.to_string()
-    } else {
-        format!("{}.{}k", rate / 1_000, rate % 1_000 / 100)
-    }
-}
-
-fn dash() -> String {
+pub(super) fn dash() -> String {
     "–".to_owned()
 }
 
-fn bare_table(width: Option<u16>) -> Table {
+pub(super) fn bare_table(width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -259,7 +163,7 @@ fn bare_table(width: Option<u16>) -> Table {
     table
 }
 
-fn right_align(table: &mut Table) {
+pub(super) fn right_align(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

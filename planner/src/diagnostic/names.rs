@@ -126,6 +126,18 @@ pub enum NameMistake {
         /// The call.
         at: Place,
     },
+    /// A condition is neither true nor false.
+    #[error("{clause} takes a condition, and `{text}` is {data_type}")]
+    NotBoolean {
+        /// `WHERE`, `HAVING`, `AND`, …
+        clause: String,
+        /// As written.
+        text: String,
+        /// Its type.
+        data_type: String,
+        /// The expression.
+        at: Place,
+    },
     /// `key:` of a model names no column of its query.
     #[error("`key` of model `{model}` names no column of its query: `{key}`")]
     UnknownKey {
@@ -163,6 +175,7 @@ impl Diagnose for NameMistake {
             Self::NotGrouped { .. } => "E0309",
             Self::WrongArguments { .. } => "E0310",
             Self::UnknownKey { .. } => "E0311",
+            Self::NotBoolean { .. } => "E0312",
             Self::Planning { .. } => "E0399",
         }
     }
@@ -176,6 +189,7 @@ impl Diagnose for NameMistake {
             | Self::DeclaredColumn { at, .. }
             | Self::NotGrouped { at, .. }
             | Self::WrongArguments { at, .. }
+            | Self::NotBoolean { at, .. }
             | Self::UnknownKey { at, .. }
             | Self::Planning { at, .. } => vec![Label::primary(at, "")],
             Self::UnknownColumn { searched, at, declared, .. } => {
@@ -219,6 +233,11 @@ impl Diagnose for NameMistake {
             }
             Self::NotGrouped { column, .. } => {
                 vec![format!("Add `{column}` to GROUP BY, or take MIN, MAX or LAST_VALUE of it.")]
+            }
+            Self::NotBoolean { text, .. } => {
+                vec![format!(
+                    "Compare it with something, such as `{text} <> 0` or `{text} IS NOT NULL`."
+                )]
             }
             Self::Planning { .. } => Vec::new(),
         }

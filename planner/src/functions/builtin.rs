@@ -55,8 +55,15 @@ impl Builtin {
         Self { definition, signature: Signature::user_defined(volatility), clock }
     }
 
+    /// As the user wrote it: forms of the language are functions with names of their own.
     fn shown_name(&self) -> &str {
-        self.definition.name.trim_start_matches('$')
+        match self.definition.name {
+            "$CONCATENATE" => "||",
+            "$NEGATE" => "-",
+            "$ITEM" => "[…]",
+            "$IS_JSON" => "IS JSON",
+            name => name.trim_start_matches('$'),
+        }
     }
 }
 

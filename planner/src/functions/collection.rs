@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, ListArray, StructArray, UInt32Array, make_comparator,
+    Array, ArrayRef, AsArray, Int32Array, ListArray, MapArray, StructArray, UInt32Array,
+    make_comparator,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{SortOptions, cast, take};
@@ -16,18 +17,21 @@ use datafusion::logical_expr::ReturnFieldArgs;
 use super::builtin::{Definition, define, returns};
 use super::call::Call;
 use super::java_text::write_value;
-use super::types::flink_type_name;
+use super::types::{common_type, flink_type_name};
 
 /// `a[i]` and `m[k]`.
 pub(super) const ITEM: &str = "$ITEM";
 /// `ARRAY[…]`.
 pub(super) const ARRAY: &str = "$ARRAY";
+/// `MAP[…]`.
+pub(crate) const MAP: &str = "$MAP";
 /// `ROW(…)`.
 pub(crate) const ROW: &str = "$ROW";
 
 pub(super) const DEFINITIONS: &[Definition] = &[
     define(ITEM, "XI MA", item_type, item),
     define(ARRAY, "=*", |args| Ok(list_of(returns::first(args)?)), array),
+    define(MAP, "A*", map_type, map),
     define(ROW, "A*", row_type, row),
     define("CARDINALITY", "X M", returns::int, cardinality),
     define("ELEMENT", "X", item_type, element),
@@ -148,6 +152,68 @@ fn array(call: &Call<'_>) -> Result<ArrayRef> {
     let items = arrow::compute::interleave(&parts, &places)?;
     let offsets = OffsetBuffer::from_repeated_length(width, call.rows);
     Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, items, None)?))
+}
+
+fn map_type(args: &ReturnFieldArgs<'_>) -> Result<DataType> {
+    let types: Vec<&DataType> = args.arg_fields.iter().map(|field| field.data_type()).collect();
+    if types.is_empty() || types.len() % 2 == 1 {
+        return plan_err!("`MAP` takes keys and values in turn");
+    }
+    let common = |types: Vec<DataType>, what: &str| match common_type(&types) {
+        Some(common) if !common.is_null() => Ok(common),
+        _ => plan_err!("the {what} of `MAP` have no common type"),
+    };
+    let every_second =
+        |from: usize| types.iter().skip(from).step_by(2).map(|one| (*one).clone()).collect();
+    let (key, value) = (common(every_second(0), "keys")?, common(every_second(1), "values")?);
+    let entries =
+        Fields::from(vec![Field::new("keys", key, false), Field::new("values", value, true)]);
+    let entries = Field::new("entries", DataType::Struct(entries), false);
+    Ok(DataType::Map(Arc::new(entries), false))
+}
+
+/// Of equal keys the last one counts; a key must not be NULL.
+fn map(call: &Call<'_>) -> Result<ArrayRef> {
+    let DataType::Map(entries, _) = call.return_type else {
+        return exec_err!("a map must be one");
+    };
+    let DataType::Struct(fields) = entries.data_type() else {
+        return exec_err!("a map has entries");
+    };
+    let columns = |from: usize, data_type: &DataType| {
+        (from..call.argument_count())
+            .step_by(2)
+            .map(|index| Ok(cast(&call.array(index)?, data_type)?))
+            .collect::<Result<Vec<ArrayRef>>>()
+    };
+    let (keys, values) = (columns(0, fields[0].data_type())?, columns(1, fields[1].data_type())?);
+    let mut places: Vec<(usize, usize)> = Vec::with_capacity(keys.len() * call.rows);
+    let mut lengths = Vec::with_capacity(call.rows);
+    for row in 0..call.rows {
+        let before = places.len();
+        for (index, column) in keys.iter().enumerate() {
+            if column.is_null(row) {
+                return exec_err!("a key of `MAP` is NULL");
+            }
+            let mut is_again = false;
+            for later in &keys[index + 1..] {
+                let compare = make_comparator(column, later, SortOptions::default())?;
+                is_again |= later.is_valid(row) && compare(row, row).is_eq();
+            }
+            if !is_again {
+                places.push((index, row));
+            }
+        }
+        lengths.push(places.len() - before);
+    }
+    let gathered = |columns: &[ArrayRef]| {
+        let parts: Vec<&dyn Array> = columns.iter().map(AsRef::as_ref).collect();
+        arrow::compute::interleave(&parts, &places)
+    };
+    let items =
+        StructArray::try_new(fields.clone(), vec![gathered(&keys)?, gathered(&values)?], None)?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, items, None, false)?))
 }
 
 fn row(call: &Call<'_>) -> Result<ArrayRef> {

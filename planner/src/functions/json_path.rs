@@ -210,6 +210,8 @@ fn code_unit(characters: &mut std::str::Chars<'_>) -> Option<u32> {
 /// A path: `[lax|strict] $` and steps `.name`, `['name']`, `[index]`, `[*]`, `.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct JsonPath {
+    /// Whether what is missing is nothing rather than an error.
+    is_lax: bool,
     steps: Vec<Step>,
 }
 
@@ -225,6 +227,7 @@ impl JsonPath {
     /// Reads a path; nothing if it has more than these steps.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        let is_lax = text.starts_with("lax ");
         let text =
             text.strip_prefix("lax ").or_else(|| text.strip_prefix("strict ")).unwrap_or(text);
         let text = text.trim_start();
@@ -256,7 +259,12 @@ impl JsonPath {
                 rest = tail;
             }
         }
-        Some(Self { steps })
+        Some(Self { is_lax, steps })
+    }
+
+    /// Whether what is missing is nothing rather than an error.
+    pub(super) fn is_lax(&self) -> bool {
+        self.is_lax
     }
 
     /// Whether the path may find several values.

@@ -30,6 +30,11 @@ pub(crate) fn to_plan(query: Query, context: &PlanContext) -> Result<LogicalPlan
     settle_types(plan)
 }
 
+/// Plans a rewritten query as far as types are concerned.
+pub(crate) fn typed(query: Query, context: &PlanContext) -> Result<LogicalPlan> {
+    coerce(to_plan(query, context)?, context.options())
+}
+
 /// Coerces types, puts our nodes in and optimizes.
 ///
 /// The rules are chosen: those that take an input for finite, or an aggregate or a join for

@@ -6,12 +6,47 @@ use datafusion::common::{DataFusionError, Span as PlanSpan};
 use sqlparser::ast::{Expr, Query, Spanned};
 use sqlparser::tokenizer::{Location, Span};
 
+use super::blame::{Blamed, Cause};
 use crate::diagnostic::{NameMistake, PlanDiagnostic};
 use crate::sql::parse::SyntaxMistake;
 use crate::sql::span::Places;
 
-/// One error as a diagnostic.
-pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -> PlanDiagnostic {
+/// Why a query cannot be planned: what is to blame, else the error as it is.
+pub(super) fn explain(
+    error: &DataFusionError,
+    blamed: &[Blamed],
+    (query, places): (&Query, &Places),
+) -> Vec<PlanDiagnostic> {
+    if blamed.is_empty() {
+        return vec![of_error(error, None, query, places)];
+    }
+    let mut mistakes: Vec<PlanDiagnostic> = Vec::new();
+    for Blamed { at, cause } in blamed {
+        let mistake = match cause {
+            Cause::Refused { error, is_call } => {
+                of_error(error, Some((*at, *is_call)), query, places)
+            }
+            Cause::NotBoolean { clause, data_type } => {
+                let (clause, data_type) = (clause.clone(), data_type.clone());
+                let (text, at) = (places.quote(*at), places.place(*at));
+                NameMistake::NotBoolean { clause, text, data_type, at }.into()
+            }
+        };
+        // One column in two places of one expression is one mistake.
+        if !mistakes.contains(&mistake) {
+            mistakes.push(mistake);
+        }
+    }
+    mistakes
+}
+
+/// One error as a diagnostic; of `blamed`, if that is known: where it stands, whether it is a call.
+fn of_error(
+    error: &DataFusionError,
+    blamed: Option<(Span, bool)>,
+    query: &Query,
+    places: &Places,
+) -> PlanDiagnostic {
     let noted = error.diagnostic();
     let message = match noted {
         Some(diagnostic) => innermost(&diagnostic.message),
@@ -21,12 +56,15 @@ pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -
     let function = named_in(&message, query, function_name);
     let form = named_in(&message, query, form_name);
     let found = function.as_ref().or(form.as_ref()).and_then(|(_, span)| *span);
-    let span = span.or(found).unwrap_or_else(Span::empty);
+    let is_call = blamed.is_some_and(|(_, is_call)| is_call);
+    let blamed = blamed.map(|(span, _)| span).filter(|span| *span != Span::empty());
+    let span = blamed.or(span).or(found).unwrap_or_else(Span::empty);
     let at = places.place(span);
     let text = places.quote(span);
     let is_mismatch = ["cannot compare", "Cannot infer common", "has values of", "cast one"]
         .iter()
-        .any(|words| message.contains(words));
+        .any(|words| message.contains(words))
+        || ["`||` ", "`-` "].iter().any(|operator| message.starts_with(operator));
     let mistake = if message.contains("must appear in") && message.contains("GROUP BY") {
         NameMistake::NotGrouped { column: text, at }
     } else if is_mismatch {
@@ -37,6 +75,8 @@ pub(super) fn explain(error: &DataFusionError, query: &Query, places: &Places) -
             _ => lower_first(&message),
         };
         NameMistake::WrongArguments { message, help: None, at }
+    } else if is_call {
+        NameMistake::WrongArguments { message: lower_first(&message), help: None, at }
     } else {
         NameMistake::Planning { message: lower_first(&message), at }
     };

@@ -5,14 +5,13 @@
 
 use std::any::TypeId;
 
-use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, ObjectNamePart,
-};
+use sqlparser::ast::{Expr, ObjectName};
 use sqlparser::dialect::{Dialect, GenericDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Span, Token};
+
+mod forms;
 
 /// Name of the function that stands for the table argument of a window function: `TABLE t` parses
 /// as `$TABLE(t)`. No user can write it, since `$` starts no identifier.
@@ -70,11 +69,24 @@ impl Dialect for FlinkDialect {
         true
     }
 
-    /// Makes every form of window table function parse: `TUMBLE(TABLE t, DESCRIPTOR(c), …)`.
+    /// Makes every form of window table function parse, `TUMBLE(TABLE t, DESCRIPTOR(c), …)`, and
+    /// the forms of Flink that sqlparser does not know.
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let is_table_argument =
             parser.peek_keyword(Keyword::TABLE) && parser.peek_nth_token(1).token != Token::LParen;
-        is_table_argument.then(|| parse_table_argument(parser))
+        if is_table_argument {
+            return Some(parse_table_argument(parser));
+        }
+        forms::parse_prefix(parser)
+    }
+
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        expr: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        forms::parse_infix(parser, expr)
     }
 }
 
@@ -86,24 +98,7 @@ fn parse_table_argument(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         arguments.extend(parser.parse_comma_separated(Parser::parse_expr)?);
     }
-    let args = arguments
-        .into_iter()
-        .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
-        .collect();
-    Ok(Expr::Function(Function {
-        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(TABLE_ARGUMENT))]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args,
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    }))
+    Ok(forms::call(TABLE_ARGUMENT, Span::empty(), arguments))
 }
 
 fn name_as_expression(name: &ObjectName) -> Result<Expr, ParserError> {

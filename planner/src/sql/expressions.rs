@@ -11,9 +11,9 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident,
-    Interval, ObjectName, ObjectNamePart, Query, Select, SelectItem, Spanned, TrimWhereField,
-    UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
+    ObjectNamePart, Query, Select, SelectItem, Spanned, TrimWhereField, UnaryOperator, Value,
+    VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
@@ -265,7 +265,7 @@ impl Pass<'_> {
         if !is_plain {
             self.refuse(format!("`{name}` is no aggregate"), "", at);
         }
-        let returning = self.take_returning(&mut function, &name, at);
+        self.refuse_clauses(&mut function, &name, at);
         let Some(mut arguments) = take_arguments(&mut function) else {
             self.refuse(format!("`{name}` takes plain arguments"), "", at);
             return Expr::Function(function);
@@ -282,7 +282,7 @@ impl Pass<'_> {
         {
             literal::restore(digits);
         }
-        let rewritten = match (name.as_str(), arguments.as_slice()) {
+        match (name.as_str(), arguments.as_slice()) {
             ("IF", [_, _, _]) | ("NULLIF", [_, _]) => conditional(&name, arguments),
             ("IF" | "NULLIF", _) => {
                 self.refuse(
@@ -290,40 +290,24 @@ impl Pass<'_> {
                     "",
                     at,
                 );
-                return Expr::Function(function);
+                Expr::Function(function)
             }
             ("IFNULL", _) => call_at("COALESCE", arguments, &function.name),
             ("ROW", _) => call_at(functions::ROW, arguments, &function.name),
             ("UNIX_TIMESTAMP", []) => call_at(functions::UNIX_NOW, arguments, &function.name),
             _ => call_at(&name, arguments, &function.name),
-        };
-        match returning {
-            Some(data_type) => self.rewrite_cast(&CastKind::Cast, rewritten, &data_type),
-            None => rewritten,
         }
     }
 
-    /// Takes the type of `JSON_VALUE(… RETURNING type)`; refuses every other clause.
-    fn take_returning(
-        &mut self,
-        function: &mut Function,
-        name: &str,
-        at: Span,
-    ) -> Option<DataType> {
-        let FunctionArguments::List(list) = &mut function.args else { return None };
-        let mut returning = None;
+    /// The clauses that scalar functions have are forms of the dialect; these are aggregates'.
+    fn refuse_clauses(&mut self, function: &mut Function, name: &str, at: Span) {
+        let FunctionArguments::List(list) = &mut function.args else { return };
         for clause in std::mem::take(&mut list.clauses) {
-            match clause {
-                FunctionArgumentClause::JsonReturningClause(clause) if name == "JSON_VALUE" => {
-                    returning = Some(clause.data_type);
-                }
-                other => self.refuse(format!("`{name}` knows no clause `{other}`"), "", at),
-            }
+            self.refuse(format!("`{name}` knows no clause `{clause}`"), "", at);
         }
         if list.duplicate_treatment.take().is_some() {
             self.refuse(format!("`{name}` is no aggregate"), "", at);
         }
-        returning
     }
 
     fn refuse_unknown(&mut self, function: &Function, at: Span) {

@@ -40,7 +40,7 @@ impl Places {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The bytes of `span`. The parser's spans of calls lack the closing parenthesis, and those of
+    /// The bytes of `span`. The parser's spans of calls lack what closes them, and those of
     /// intervals the unit; both are added.
     fn range(&self, span: Span) -> Option<Range<usize>> {
         let start = self.byte(span.start)?;
@@ -79,13 +79,13 @@ impl Places {
     }
 }
 
-/// How many parentheses are open at the end of `text`.
+/// How many parentheses and brackets are open at the end of `text`.
 fn depth_after(text: &str) -> usize {
     let mut depth = 0_usize;
     for (_, character) in outside_quotes(text) {
         match character {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
@@ -97,9 +97,9 @@ fn depth_after(text: &str) -> usize {
 fn closing(rest: &str, mut depth: usize) -> Option<usize> {
     for (at, character) in outside_quotes(rest) {
         match character {
-            '(' => depth += 1,
-            ')' if depth <= 1 => return Some(at + 1),
-            ')' => depth -= 1,
+            '(' | '[' => depth += 1,
+            ')' | ']' if depth <= 1 => return Some(at + 1),
+            ')' | ']' => depth -= 1,
             _ => {}
         }
     }

@@ -136,6 +136,24 @@ impl Client {
         Ok((low, high))
     }
 
+    /// End of an assigned partition's log as the last fetch told it; asks nobody.
+    pub(crate) fn fetched_log_end(&self, topic: &str, partition: i32) -> Option<i64> {
+        let name = c_string(topic).ok()?;
+        let (mut low, mut high) = (0, 0);
+        // SAFETY: the name ends with NUL; both numbers outlive the call.
+        let code = unsafe {
+            codes::rd_kafka_get_watermark_offsets(
+                self.raw(),
+                name.as_ptr(),
+                partition,
+                &raw mut low,
+                &raw mut high,
+            )
+        };
+        // Below zero is librdkafka's word for "not known yet".
+        (code == 0 && high >= 0).then_some(high)
+    }
+
     /// Replaces each entry's offset, a time in milliseconds, by the first offset at or after it.
     pub(crate) fn offsets_for_times(
         &self,
@@ -392,6 +410,9 @@ unsafe extern "C" fn log(
     let line = secrets.map_or_else(|| line.clone(), |secrets| secrets.redact(&line));
     let facility = text(facility);
     match level {
+        // A broker that is not there now is the caller's to tell, with what it means for the work;
+        // librdkafka tells it again for each of its connections.
+        ..=3 if facility == "FAIL" => tracing::info!(target: "librdkafka", facility, "{line}"),
         ..=3 => tracing::error!(target: "librdkafka", facility, "{line}"),
         4 => tracing::warn!(target: "librdkafka", facility, "{line}"),
         5 | 6 => tracing::info!(target: "librdkafka", facility, "{line}"),

@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
+use kafka_protocol::protocol::StrBytes;
 use std::sync::Arc;
 
 use crate::node::{Call, NODE_ID};
@@ -127,14 +128,12 @@ pub(crate) fn replace(call: &Call<'_>, request: AlterConfigsRequest) -> AlterCon
                 }
                 store(call, &topic, config, request.validate_only)
             });
-        let response = Replaced::default().with_resource_type(resource.resource_type);
-        let response = match outcome {
-            Ok(()) => response,
-            Err(refused) => response
-                .with_error_code(refused.error.code())
-                .with_error_message(Some(text(refused.message))),
-        };
-        response.with_resource_name(resource.resource_name)
+        let (code, message) = told(outcome);
+        Replaced::default()
+            .with_error_code(code)
+            .with_error_message(message)
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name)
     });
     AlterConfigsResponse::default().with_responses(responses.collect())
 }
@@ -145,15 +144,12 @@ pub(crate) fn change(
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
     let responses = request.resources.into_iter().map(|resource| {
-        let outcome = change_one(call, &resource, request.validate_only);
-        let response = Changed::default().with_resource_type(resource.resource_type);
-        let response = match outcome {
-            Ok(()) => response,
-            Err(refused) => response
-                .with_error_code(refused.error.code())
-                .with_error_message(Some(text(refused.message))),
-        };
-        response.with_resource_name(resource.resource_name)
+        let (code, message) = told(change_one(call, &resource, request.validate_only));
+        Changed::default()
+            .with_error_code(code)
+            .with_error_message(message)
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name)
     });
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }
@@ -177,6 +173,14 @@ fn change_one(
         changed.map_err(bad)?;
     }
     store(call, &topic, config, is_trial)
+}
+
+/// An outcome as the code and the message of an answer.
+fn told(outcome: Result<(), Refused>) -> (i16, Option<StrBytes>) {
+    match outcome {
+        Ok(()) => (0, None),
+        Err(refused) => (refused.error.code(), Some(text(refused.message))),
+    }
 }
 
 fn store(

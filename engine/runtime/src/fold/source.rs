@@ -86,6 +86,12 @@ impl SourceState {
         self.watermark
     }
 
+    /// The greatest event time that moved a watermark.
+    pub(super) fn newest_event(&self) -> Option<EventTime> {
+        let greatest = self.partitions.values().map(|it| it.watermark).max()?;
+        greatest.is_some().then(|| EventTime(greatest.0.saturating_add(self.out_of_orderness_ms)))
+    }
+
     pub(super) fn partition_watermark(&self, partition: i32) -> Watermark {
         self.partitions.get(&partition).map_or(Watermark::NONE, |it| it.watermark)
     }

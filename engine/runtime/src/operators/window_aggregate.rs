@@ -20,13 +20,15 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use planner::dataflow::{self, AggregateCall, Expression};
 use state::Table;
-use stream::{Batch, RowKind, Watermark};
+use stream::{Batch, EventTime, RowKind, Watermark};
 
 use super::emission::Emission;
 use super::event_times::event_times;
 use crate::evaluate::{Evaluated, Evaluator};
 use crate::key::{EncodedKeys, KeyCodec};
-use crate::operator::{DiscardReason, Discarded, FrozenState, Operator, OperatorError, Output};
+use crate::operator::{
+    DiscardReason, Discarded, FrozenState, OpenWindow, Operator, OperatorError, Output,
+};
 use crate::slots::slot;
 use groups::Groups;
 
@@ -272,6 +274,14 @@ impl Operator for WindowAggregate {
                 .map_err(|error| self.evaluator.failed(error))?;
         }
         emission.flush(output).map_err(|error| self.evaluator.failed(error))
+    }
+
+    fn open_window(&self) -> Option<OpenWindow> {
+        let windows = self.spec.windows;
+        self.windows.keys().next().map(|start| OpenWindow {
+            end: EventTime(windows.end(*start)),
+            closes_at: windows.closes_at(*start),
+        })
     }
 
     fn freeze(&self) -> Box<dyn FrozenState> {

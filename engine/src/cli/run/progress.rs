@@ -1,5 +1,6 @@
 //! What a run shows while it runs: a table that is drawn again, or lines.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -10,8 +11,8 @@ use runtime::{Note, Status, StatusBoard};
 use stream::{Clock, SystemClock};
 
 use crate::cli::arguments::ProgressStyle;
-use crate::cli::screen::Screen;
-use crate::report::{Rows, plain_lines, status_table};
+use crate::cli::screen::{Screen, terminal_width};
+use crate::report::{Picture, Rows, held_sources, plain_lines, status_table};
 
 /// How often the board is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -53,6 +54,7 @@ impl Progress {
             is_drawn,
             is_plain: !is_drawn && style != ProgressStyle::None,
             notes_shown: 0,
+            held_told: BTreeSet::new(),
         };
         let thread = std::thread::Builder::new().name("progress".to_owned());
         // Without the thread nothing is shown; the run goes on.
@@ -78,6 +80,8 @@ struct View {
     is_drawn: bool,
     is_plain: bool,
     notes_shown: usize,
+    /// Sources of which it was told that a transaction holds them, while it does.
+    held_told: BTreeSet<String>,
 }
 
 impl View {
@@ -91,7 +95,7 @@ impl View {
             )
         });
         let mut pictures: Vec<(Duration, Status)> = Vec::new();
-        let mut last_lines = clock.monotonic();
+        let mut last_lines = (clock.monotonic(), Status::default());
         loop {
             let is_last = ended.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
             let (now, status) = (clock.monotonic(), self.board.read());
@@ -105,9 +109,14 @@ impl View {
                 }
                 pictures.push((now, status));
                 self.draw(bar, &pictures);
-            } else if self.is_plain && now.saturating_sub(last_lines) >= PLAIN_INTERVAL {
-                last_lines = now;
-                self.tell(&plain_lines(&status, &self.rows));
+                continue;
+            }
+            self.tell_held(&status);
+            if self.is_plain && now.saturating_sub(last_lines.0) >= PLAIN_INTERVAL {
+                let passed = now.saturating_sub(last_lines.0);
+                let picture = Picture { before: &last_lines.1, now: &status, passed };
+                self.tell(&plain_lines(&picture, &self.rows));
+                last_lines = (now, status);
             }
         }
         if let Some(bar) = bar {
@@ -119,8 +128,24 @@ impl View {
         let (Some((from, before)), Some((to, now))) = (pictures.first(), pictures.last()) else {
             return;
         };
-        let passed = to.saturating_sub(*from);
-        bar.set_message(status_table(before, now, passed, &self.rows, None));
+        let picture = Picture { before, now, passed: to.saturating_sub(*from) };
+        let width = terminal_width(&console::Term::stderr());
+        bar.set_message(status_table(&picture, &self.rows, width));
+    }
+
+    /// Lines come seldom, and a transaction that somebody forgot should be known at once.
+    fn tell_held(&mut self, status: &Status) {
+        if !self.is_plain {
+            return;
+        }
+        let rows = self.rows.clone();
+        let held = held_sources(status, &rows);
+        self.held_told.retain(|told| held.iter().any(|(source, _)| told == source));
+        for (source, sentence) in held {
+            if self.held_told.insert(source.to_owned()) {
+                self.tell(&format!("note: {sentence}\n"));
+            }
+        }
     }
 
     fn show_notes(&mut self, notes: &[Note]) {

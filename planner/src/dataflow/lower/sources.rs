@@ -248,7 +248,10 @@ pub(crate) fn record_timestamp() -> DataType {
 fn format(format: &spec::Format) -> Result<Format> {
     match format {
         spec::Format::Json => Ok(Format::Json),
-        spec::Format::Csv { .. } => Ok(Format::Csv),
+        // The catalog takes ASCII only.
+        spec::Format::Csv { delimiter } => {
+            Ok(Format::Csv { delimiter: u8::try_from(*delimiter).unwrap_or(b',') })
+        }
         spec::Format::Raw => Ok(Format::Raw),
         spec::Format::Avro => plan_err!("format avro is not supported yet"),
         spec::Format::Protobuf => plan_err!("format protobuf is not supported yet"),

@@ -155,3 +155,76 @@ fn arguments_must_have_the_right_types() {
         &["E0301 alsonot", "E0303 NOSUCH(amount)"],
     );
 }
+
+#[test]
+fn every_type_mistake_of_a_model_is_found_at_its_place() {
+    check(
+        "SELECT note + 1 AS a, UPPER(amount) AS b, ABS(note) AS c, id FROM $O WHERE amount",
+        &["E0306 note + 1", "E0310 UPPER(amount)", "E0310 ABS(note)", "E0312 amount"],
+    );
+    check(
+        "SELECT CASE WHEN amount THEN 1 ELSE 2 END AS a, ROUND(note, 1) * (note - 1) AS b FROM $O",
+        &["E0312 amount", "E0310 ROUND(note, 1)", "E0306 note - 1"],
+    );
+    check(
+        "SELECT UPPER(note || amount) AS x, CONCAT(UPPER(price), note) AS y FROM $O",
+        &["E0306 note || amount", "E0310 UPPER(price)"],
+    );
+}
+
+#[test]
+fn grouped_queries_name_every_column_that_is_not_grouped() {
+    check(
+        "SELECT note, UPPER(item) AS i, SUM(note) AS s, COUNT(*) AS n FROM $O \
+         GROUP BY id, TUMBLE(ts, INTERVAL '1' DAY)",
+        &["E0309 note", "E0309 item", "E0310 SUM(note)"],
+    );
+    check(
+        "SELECT id, COUNT(*) AS n FROM $O GROUP BY id, TUMBLE(ts, INTERVAL '1' DAY) \
+         HAVING COUNT(*)",
+        &["E0312 COUNT(*)"],
+    );
+    check(
+        "SELECT UPPER(amount) AS u, COUNT(*) AS n FROM $O \
+         GROUP BY UPPER(amount), TUMBLE(ts, INTERVAL '1' DAY)",
+        &["E0310 UPPER(amount)"],
+    );
+}
+
+#[test]
+fn conditions_are_looked_into() {
+    check(
+        "SELECT id FROM $O WHERE ok AND note OR NOT amount AND amount > 'x'",
+        &["E0312 note", "E0312 amount", "E0306 amount > 'x'"],
+    );
+    check("SELECT id FROM $O WHERE amount IN (1, 'x')", &["E0306 amount IN (1, 'x')"]);
+}
+
+#[test]
+fn mistakes_are_found_inside_queries_of_with_and_from() {
+    check(
+        "WITH a AS (SELECT UPPER(amount) AS u FROM $O), b AS (SELECT ABS(note) AS v FROM $O) \
+         SELECT u FROM a",
+        &["E0310 UPPER(amount)", "E0310 ABS(note)"],
+    );
+    check("SELECT x.u FROM (SELECT id, UPPER(amount) AS u FROM $O) AS x", &["E0310 UPPER(amount)"]);
+}
+
+#[test]
+fn flinks_own_forms_pass() {
+    for sql in [
+        "SELECT MAP['a', amount, 'b', 2] AS m, MAP['a', amount]['a'] AS v FROM $O",
+        "SELECT JSON_VALUE(note, '$.a' RETURNING INT NULL ON EMPTY DEFAULT 7 ON ERROR) AS v FROM $O",
+        "SELECT JSON_VALUE(note, 'lax $.a' DEFAULT id ON EMPTY) AS v FROM $O",
+        "SELECT JSON_QUERY(note, '$.a' WITH CONDITIONAL WRAPPER EMPTY ARRAY ON EMPTY) AS q FROM $O",
+        "SELECT JSON_EXISTS(note, 'strict $.a' UNKNOWN ON ERROR) AS e FROM $O",
+        "SELECT id FROM $O WHERE note IS JSON AND item IS NOT JSON OBJECT",
+        "SELECT TRIM(LEADING FROM note) AS l, TRIM(BOTH 'x' FROM note) AS b FROM $O",
+        "SELECT id FROM $O WHERE amount NOT BETWEEN SYMMETRIC 9 AND 1 AND amount IS DISTINCT FROM 3",
+    ] {
+        check(sql, &[]);
+    }
+    check("SELECT MAP['a'] AS m FROM $O", &["E0310 MAP['a']"]);
+    check("SELECT nosuch IS JSON AS j FROM $O", &["E0301 nosuch"]);
+    check("SELECT JSON_VALUE(note, '$.a' DEFAULT nosuch ON EMPTY) AS j FROM $O", &["E0301 nosuch"]);
+}

@@ -1,8 +1,10 @@
 //! Literals with Flink's types.
 
 use sqlparser::ast::{
-    CastKind, DataType, ExactNumberInfo, Expr, TypedString, UnaryOperator, Value, ValueWithSpan,
+    CastKind, DataType, ExactNumberInfo, Expr, Spanned, TypedString, UnaryOperator, Value,
+    ValueWithSpan,
 };
+use sqlparser::tokenizer::Span;
 
 use super::{call, text};
 use crate::functions;
@@ -20,10 +22,11 @@ pub(super) fn typed(value: &ValueWithSpan) -> Result<Expr, String> {
         | Value::HexStringLiteral(_) => return Ok(Expr::Value(value.clone())),
         other => return Err(format!("`{other}` is no literal of Flink's")),
     };
-    number_of(number).ok_or_else(|| format!("the number `{number}` is too large"))
+    number_of(number, value.span).ok_or_else(|| format!("the number `{number}` is too large"))
 }
 
-fn number_of(number: &str) -> Option<Expr> {
+fn number_of(number: &str, at: Span) -> Option<Expr> {
+    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).with_span(at));
     if number.contains(['e', 'E']) {
         return Some(cast(text(number), DataType::Double(ExactNumberInfo::None)));
     }
@@ -43,7 +46,8 @@ fn number_of(number: &str) -> Option<Expr> {
         Ok(_) => DataType::BigInt(None),
         Err(_) => return None,
     };
-    Some(cast(Expr::value(Value::Number(number.to_owned(), false)), data_type))
+    let number = Value::Number(number.to_owned(), false).with_span(at);
+    Some(cast(Expr::Value(number), data_type))
 }
 
 /// An INT.
@@ -67,9 +71,10 @@ pub(super) fn number_text(expr: &Expr) -> Option<&str> {
 
 /// `-literal` is a literal of its own, so that the least INT is one.
 pub(super) fn negate(expr: Expr) -> Expr {
+    let at = expr.span();
     let negative = number_text(&expr)
         .filter(|number| !number.starts_with('-'))
-        .and_then(|number| number_of(&format!("-{number}")));
+        .and_then(|number| number_of(&format!("-{number}"), at));
     match (negative, expr) {
         (Some(negative), _) => negative,
         (None, expr @ Expr::Interval(_)) => {
@@ -105,5 +110,6 @@ pub(super) fn time(typed: &TypedString) -> Result<Expr, String> {
     if !functions::is_time_literal(&name, value) {
         return Err(format!("`{value}` is no {}", typed.data_type));
     }
-    Ok(call(functions::CAST, vec![text(value), text(&name)]))
+    let value = Value::SingleQuotedString(value.clone()).with_span(typed.value.span);
+    Ok(call(functions::CAST, vec![Expr::Value(value), text(&name)]))
 }

@@ -457,7 +457,8 @@ fn type_kind(data_type: &DataType) -> Option<Kind> {
 
 /// What the first argument of a well-known function is.
 fn first_argument_kind(name: &str) -> Option<Kind> {
-    match name {
+    // With clauses, functions of JSON have names that begin so.
+    match name.trim_start_matches('$') {
         "ABS" | "ACOS" | "ASIN" | "ATAN" | "CBRT" | "COS" | "COT" | "DEGREES" | "EXP" | "LN"
         | "LOG" | "LOG10" | "LOG2" | "MOD" | "POWER" | "POW" | "RADIANS" | "ROUND" | "SIGN"
         | "SIN" | "SQRT" | "TAN" | "TANH" | "TRUNCATE" | "FROM_UNIXTIME" | "TO_TIMESTAMP_LTZ" => {
@@ -467,10 +468,10 @@ fn first_argument_kind(name: &str) -> Option<Kind> {
         | "RTRIM" | "BTRIM" | "SUBSTRING" | "SUBSTR" | "REPLACE" | "REGEXP_REPLACE"
         | "REGEXP_EXTRACT" | "REGEXP" | "REGEXP_LIKE" | "CHAR_LENGTH" | "CHARACTER_LENGTH"
         | "LENGTH" | "LPAD" | "RPAD" | "LEFT" | "RIGHT" | "REPEAT" | "SPLIT_INDEX" | "CONCAT"
-        | "CONCAT_WS" | "JSON_VALUE" | "JSON_QUERY" | "JSON_EXISTS" | "TO_TIMESTAMP"
-        | "TO_DATE" | "STARTSWITH" | "ENDSWITH" | "STARTS_WITH" | "ENDS_WITH" | "STRPOS"
-        | "LOCATE" | "INSTR" | "ASCII" | "MD5" | "SHA1" | "SHA224" | "SHA256" | "SHA384"
-        | "SHA512" | "PARSE_URL" | "URL_DECODE" | "URL_ENCODE" => Some(Kind::Text),
+        | "CONCAT_WS" | "JSON_VALUE" | "JSON_QUERY" | "JSON_EXISTS" | "IS_JSON"
+        | "TO_TIMESTAMP" | "TO_DATE" | "STARTSWITH" | "ENDSWITH" | "STARTS_WITH" | "ENDS_WITH"
+        | "STRPOS" | "LOCATE" | "INSTR" | "ASCII" | "MD5" | "SHA1" | "SHA224" | "SHA256"
+        | "SHA384" | "SHA512" | "PARSE_URL" | "URL_DECODE" | "URL_ENCODE" => Some(Kind::Text),
         "DATE_FORMAT" | "DATE_TRUNC" | "YEAR" | "MONTH" | "DAYOFMONTH" | "DAYOFWEEK"
         | "DAYOFYEAR" | "HOUR" | "MINUTE" | "SECOND" | "QUARTER" | "WEEK" => Some(Kind::Time),
         _ => None,
@@ -479,7 +480,7 @@ fn first_argument_kind(name: &str) -> Option<Kind> {
 
 /// What a well-known function gives.
 fn result_kind(name: &str) -> Option<Kind> {
-    match name {
+    match name.trim_start_matches('$') {
         "TO_TIMESTAMP"
         | "TO_TIMESTAMP_LTZ"
         | "TO_DATE"
@@ -491,7 +492,7 @@ fn result_kind(name: &str) -> Option<Kind> {
         | "YEAR" | "MONTH" | "DAYOFMONTH" | "DAYOFWEEK" | "DAYOFYEAR" | "HOUR" | "MINUTE"
         | "SECOND" | "QUARTER" | "WEEK" => Some(Kind::Number),
         "REGEXP" | "REGEXP_LIKE" | "STARTSWITH" | "ENDSWITH" | "STARTS_WITH" | "ENDS_WITH"
-        | "JSON_EXISTS" => Some(Kind::Boolean),
+        | "JSON_EXISTS" | "IS_JSON" => Some(Kind::Boolean),
         "DATE_FORMAT" | "FROM_UNIXTIME" => Some(Kind::Text),
         _ => match first_argument_kind(name) {
             Some(kind @ (Kind::Number | Kind::Text)) => Some(kind),
