@@ -41,7 +41,7 @@ impl Session {
     /// [`Error::Broker`].
     pub fn open(folder: &Path, project: &Project) -> Result<Self, Error> {
         match &project.runtime.kafka {
-            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka), broker: None }),
+            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka, folder), broker: None }),
             None => Self::embedded(folder, &project.runtime.broker),
         }
     }
