@@ -6,6 +6,7 @@
 mod diagnostics;
 mod facts;
 mod run;
+mod secrets;
 
 use std::fmt::{self, Write as _};
 
