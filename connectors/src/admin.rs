@@ -68,6 +68,8 @@ impl Admin {
     /// # Errors
     /// [`ConnectorError::Kafka`] or [`ConnectorError::Admin`] if the settings make no client.
     pub fn open(cluster: &Cluster) -> Result<Self, ConnectorError> {
+        // First, because what is wrong with the settings is told by our own client only.
+        let query = Consumer::open(&cluster.query_settings())?;
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Critical);
         for (key, value) in cluster.query_settings() {
@@ -77,7 +79,6 @@ impl Admin {
             action: "create a Kafka client".to_owned(),
             reason: "its settings are not accepted".to_owned(),
         })?;
-        let query = Consumer::open(&cluster.query_settings())?;
         let runtime = Builder::new_current_thread()
             .build()
             .map_err(|error| refused("start a runtime for administration", &error.to_string()))?;

@@ -59,6 +59,12 @@ impl Cluster {
         self.settings.iter().any(|(name, _)| NAMES.contains(&name.as_str()))
     }
 
+    /// Whether we speak TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        let protocol = self.settings.iter().find(|(name, _)| name == "security.protocol");
+        protocol.is_some_and(|(_, protocol)| protocol.expose().ends_with("SSL"))
+    }
+
     /// Settings for a reader of `partitions` partitions that sees committed records only.
     pub fn reader_settings(&self, partitions: usize) -> Vec<(String, String)> {
         let share = FETCH_BUDGET_BYTES / 1_024 / partitions.max(1);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arrow_kafka::{Consumer, Distrust, ErrorCode, Failure};
 
+use crate::Cluster;
 use crate::admin::{Admin, TopicDescription};
 
 /// How often the cluster is asked, and how long it may take each time.
@@ -50,8 +51,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What `failure` shows of a cluster that `client` asked.
-    fn of(failure: &Failure, client: &Consumer, has_certificate: bool) -> Self {
+    /// What `failure` shows of `cluster`, which `client` asked.
+    fn of(failure: &Failure, client: &Consumer, cluster: &Cluster) -> Self {
         let says = |text: &str| failure.reason.contains(text);
         if says("certificate verify failed") {
             return Self::Certificate(client.distrust().unwrap_or(Distrust::UnknownAuthority));
@@ -60,7 +61,7 @@ impl Cause {
         let alerts =
             ["alert certificate", "alert bad certificate", "alert unknown ca", "client SSL"];
         if alerts.into_iter().any(says) {
-            return if has_certificate {
+            return if cluster.has_certificate() {
                 Self::OwnCertificateRefused
             } else {
                 Self::OwnCertificateMissing
@@ -69,9 +70,10 @@ impl Cause {
         if says("PLAINTEXT broker listener") || says("wrong version number") {
             return Self::NoTls;
         }
-        // A TLS alert, read as the length of an answer.
+        // A TLS alert is read as the length of an answer; other ports just hang up.
         let is_alert = failure.code == ErrorCode::BAD_MESSAGE && says("Invalid response size");
-        if is_alert || says("connecting to a SSL listener") {
+        let is_hung_up = failure.code == ErrorCode::TRANSPORT && says("in state APIVERSION_QUERY");
+        if (is_alert || is_hung_up) && !cluster.has_tls() {
             return Self::WantsTls;
         }
         if says("Connection refused") {
@@ -146,10 +148,10 @@ impl Admin {
 
     /// The event that tells most.
     fn cause_told(&self) -> Option<Unreachable> {
-        let (client, has_certificate) = (self.query(), self.cluster().has_certificate());
+        let (client, cluster) = (self.query(), self.cluster());
         let events = client.events(Duration::ZERO).into_iter();
         let told = events.map(|event| Unreachable {
-            cause: Cause::of(&event.failure, client, has_certificate),
+            cause: Cause::of(&event.failure, client, cluster),
             detail: event.failure.to_string(),
         });
         told.max_by_key(|one| one.cause.weight())

@@ -123,6 +123,12 @@ pub(crate) fn engine_folder(folder: &Path) -> PathBuf {
     folder.join(".engine")
 }
 
+/// Whether a name that was typed may become part of a path and of topics' names.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c))
+}
+
 /// The folder for lock and state of one running instance.
 pub(crate) fn state_folder(folder: &Path, names: &Names) -> PathBuf {
     let state = engine_folder(folder).join("state").join(&names.environment);

@@ -30,7 +30,7 @@ pub(super) fn check(findings: &mut Findings, engine: &Engine, project: &Project)
                 journal(findings, engine, &admin);
             }
             Err(Unreachable { cause, detail }) => {
-                findings.bad(format!("{cluster}: {cause}: {detail}"), fix_of(cause));
+                findings.bad(format!("{cluster} does not answer: {cause}: {detail}"), fix_of(cause));
             }
         },
         Err(error) => findings.bad(

@@ -49,7 +49,7 @@ fn mistakes_have_places() {
 #[test]
 fn deep_nesting_is_a_mistake() {
     let text = format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000));
-    check(&text, "1:1-7: nested deeper than 64 levels");
+    check(&text, "1:71-72: nested deeper than 64 levels");
 }
 
 /// Whether `sql` nests deeper than is allowed.
