@@ -232,6 +232,7 @@ fn a_broker_that_refuses_us_shows_no_secret() {
 fn mistakes_beside_a_secret_do_not_quote_it() {
     let good = kafka(Written::Literally, "127.0.0.1:1", "SASL_SSL");
     let password = format!("sasl_password: {}", secret_of("SASL_PASS"));
+    let mut hidden = 0;
     for (code, bad) in [
         (2, format!("{password}\n    sasl_password: other")),
         (0, format!("sasl_pasword: x\n    {password}\n    sasl_usernam: y")),
@@ -243,9 +244,11 @@ fn mistakes_beside_a_secret_do_not_quote_it() {
         let folder = project(Written::Literally, &good.replace(&password, &bad));
         let output = run(&folder, &["check"]);
         assert_eq!(output.code, code, "{bad}\n{}", output.err);
+        hidden += usize::from(output.err.contains("*******"));
         check_commands(&folder, &OFFLINE);
         check_commands(&folder, &[&["debug"]]);
     }
+    assert!(hidden >= 4, "the lines with the secret were quoted {hidden} times only");
 }
 
 #[test]
