@@ -197,7 +197,7 @@ fn debug_names_what_is_wrong_with_our_certificate() {
         check_debug(&refused, "refuses our client certificate", "has not expired");
     }
     let missing = secured.mutual("client.pem").with("ssl_key_location", "/nowhere/key.pem");
-    check_debug(&missing, "/nowhere/key.pem", "file that cannot be read");
+    check_debug(&missing, "ssl.key.location failed", "file that cannot be read");
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn a_client_that_cannot_be_made_shows_no_secret() {
         check_commands(&folder, &OFFLINE);
         check_commands(&folder, &ONLINE);
         let output = run(&folder, &["debug", "--connection"]);
-        assert!(output.out.contains("cannot create a Kafka client"), "{}", output.out);
+        assert!(output.out.contains("fix: correct `runtime.kafka`"), "{}", output.out);
         check_files(folder.path());
     }
 }
