@@ -35,6 +35,10 @@ pub struct Label {
 }
 
 impl Label {
+    fn shortened(self) -> Self {
+        Self { text: shortened(self.text), ..self }
+    }
+
     /// The place of the mistake itself.
     pub fn primary(place: &Place, text: impl Into<String>) -> Self {
         Self { place: place.clone(), text: text.into(), is_primary: true }
@@ -111,12 +115,23 @@ impl<T: Diagnose> From<T> for Diagnostic {
             code: mistake.code(),
             alias: mistake.alias(),
             level: mistake.level(),
-            message: mistake.to_string(),
-            labels: mistake.labels(),
-            notes: mistake.notes(),
-            helps: mistake.helps(),
+            message: shortened(mistake.to_string()),
+            labels: mistake.labels().into_iter().map(Label::shortened).collect(),
+            notes: mistake.notes().into_iter().map(shortened).collect(),
+            helps: mistake.helps().into_iter().map(shortened).collect(),
         }
     }
+}
+
+/// A text tells at most so many characters: values and names stand in it, and may be a whole file.
+const CHARACTERS_MAX: usize = 1_000;
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(CHARACTERS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// The help line for names that are close to what was written; none if there are none.

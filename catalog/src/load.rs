@@ -37,6 +37,8 @@ pub struct Loaded {
     pub files: Files,
     /// Sorted by file and position.
     pub diagnostics: Vec<Diagnostic>,
+    /// The variables that the files name as `${NAME}`, and whether they are set; never a value.
+    pub variables: BTreeMap<String, bool>,
 }
 
 impl Loaded {

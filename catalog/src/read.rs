@@ -14,7 +14,7 @@ use crate::place::{Files, Place, Spanned};
 use crate::project::secret::Secret;
 use crate::yaml::{Data, Entry, Node, Scalar};
 
-mod expand;
+pub(crate) mod expand;
 mod no_effect;
 
 pub(crate) use expand::Variables;
@@ -26,6 +26,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) is_strict: bool,
     /// Inside `runtime`, where an unset `${VAR}` is an error.
     pub(crate) is_runtime: bool,
+    /// The names of all `${VAR}`, and whether they are set.
+    pub(crate) named_variables: BTreeMap<String, bool>,
     pub(crate) mistakes: Vec<Diagnostic>,
 }
 

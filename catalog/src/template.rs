@@ -34,6 +34,14 @@ const FUEL: u64 = 200_000;
 /// Bytes of one rendered query, the limit of a project file.
 const RENDERED_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of one `{{ }}` or `{% %}`, and of all of one template. minijinja goes down a level for each
+/// operator, attribute and `elif`, so this bounds how deep it goes.
+const CODE_BYTES_MAX: usize = 8 * 1024;
+const ALL_CODE_BYTES_MAX: usize = 64 * 1024;
+
+/// Stack for reading a template of that depth, whatever the thread has left.
+const STACK_BYTES: usize = 64 << 20;
+
 /// Macros that call one another.
 const CALL_DEPTH_MAX: usize = 50;
 
@@ -44,7 +52,8 @@ const MACROS: &str = "macros";
 const QUERY: &str = "sql";
 
 /// Parts of a variable's name that say its value is a secret, which no query may hold.
-const SECRET_WORDS: [&str; 5] = ["PASSWORD", "SECRET", "KEY", "TOKEN", "CREDENTIAL"];
+const SECRET_WORDS: [&str; 8] =
+    ["PASS", "PWD", "SECRET", "KEY", "TOKEN", "CREDENTIAL", "PRIVATE", "WEBHOOK"];
 
 /// A rendered query.
 #[derive(Clone, Debug)]
@@ -113,8 +122,16 @@ impl Templates {
         let mut all = String::new();
         let mut names: Vec<String> = Vec::new();
         for (file, text) in macros {
-            match templates.environment.template_from_named_str(MACROS, text) {
-                Ok(_) => {
+            if let Some(range) = pieces::excess(text, CODE_BYTES_MAX, ALL_CODE_BYTES_MAX) {
+                let (reason, at) = (excess_reason(), Place::within(*file, range, text));
+                mistakes.push(TemplateMistake::TooCostly { reason, at }.into());
+                continue;
+            }
+            let read = stacker::grow(STACK_BYTES, || {
+                templates.environment.template_from_named_str(MACROS, text).map(drop)
+            });
+            match read {
+                Ok(()) => {
                     templates.macro_files.push((all.len(), *file));
                     names.extend(pieces::macro_names(text));
                     all.push_str(text);
@@ -129,7 +146,9 @@ impl Templates {
         names.sort_unstable();
         names.dedup();
         // The parts were read one by one, so the whole can be read too.
-        let is_added = templates.environment.add_template_owned(MACROS, all).is_ok();
+        let is_added = stacker::grow(STACK_BYTES, || {
+            templates.environment.add_template_owned(MACROS, all).is_ok()
+        });
         if is_added && !names.is_empty() {
             templates.prelude = format!("{{% from \"{MACROS}\" import {} %}}", names.join(", "));
         }
@@ -146,6 +165,12 @@ impl Templates {
     ) -> Option<Sql> {
         let alignment = Alignment::new(node, scalar, files.text(node.place.file));
         let template = scalar.text.as_str();
+        if let Some(range) = pieces::excess(template, CODE_BYTES_MAX, ALL_CODE_BYTES_MAX) {
+            let (reason, at) = (excess_reason(), alignment.place(range));
+            let at = Place::within(at.file, at.range, files.text(at.file));
+            mistakes.push(TemplateMistake::TooCostly { reason, at }.into());
+            return None;
+        }
         let (text, asked) = match self.run(template, this) {
             Ok(rendered) => rendered,
             Err(error) => {
@@ -185,7 +210,7 @@ impl Templates {
         }
         environment.add_global("this", strings(this));
         let source = format!("{}{template}", self.prelude);
-        let text = environment.render_named_str(QUERY, &source, ())?;
+        let text = stacker::grow(STACK_BYTES, || environment.render_named_str(QUERY, &source, ()))?;
         drop(environment);
         let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok((text, asked))
@@ -263,8 +288,7 @@ fn environment(context: TemplateContext) -> Environment<'static> {
         }
     });
     let env_var = move |name: &str, default: Option<Value>| {
-        let upper = name.to_ascii_uppercase();
-        if SECRET_WORDS.iter().any(|word| upper.contains(word)) {
+        if looks_secret(name) {
             return Err(failed(format!("`{name}` looks like a secret, which no query may hold")));
         }
         match (variables.get(name), default) {
@@ -278,8 +302,20 @@ fn environment(context: TemplateContext) -> Environment<'static> {
     environment
 }
 
+/// Whether a variable of the environment holds a secret, by its name.
+pub(crate) fn looks_secret(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    SECRET_WORDS.iter().any(|word| upper.contains(word))
+}
+
 fn strings<K: AsRef<str>>(map: &BTreeMap<K, String>) -> Value {
     map.iter().map(|(key, value)| (key.as_ref().to_owned(), Value::from(value.as_str()))).collect()
+}
+
+fn excess_reason() -> String {
+    format!(
+        "it has more than {CODE_BYTES_MAX} bytes in one `{{{{ }}}}` or {ALL_CODE_BYTES_MAX} in all of them"
+    )
 }
 
 fn failed(reason: String) -> Error {

@@ -3,13 +3,13 @@
 //! The tree is built from the parser's events rather than taken from a ready-made document type,
 //! because those drop what is needed here: keys given twice, and how a scalar was written.
 //!
-//! **Invariant:** a tree has at most [`NODES_MAX`] nodes and [`DEPTH_MAX`] levels, aliases
-//! expanded, whatever the text. **Invariant:** places are byte ranges on character boundaries.
+//! **Invariant:** a tree has at most [`NODES_MAX`] nodes, [`BYTES_MAX`] bytes and [`DEPTH_MAX`]
+//! levels, aliases expanded, whatever the text. **Invariant:** places are byte ranges on character boundaries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::shape::ShapeMistake;
@@ -21,6 +21,13 @@ pub(crate) use alignment::Alignment;
 
 /// Nodes of one file after aliases are expanded: a hundred times the largest project file seen.
 pub(crate) const NODES_MAX: usize = 100_000;
+
+/// Bytes of all scalars and keys of one file after aliases are expanded: four times the largest
+/// file.
+pub(crate) const BYTES_MAX: usize = 4 << 20;
+
+/// The tags of YAML's core schema, which say what a value is anyway.
+const CORE_TAGS: [&str; 7] = ["bool", "float", "int", "map", "null", "seq", "str"];
 
 /// Levels of one file: ours need eight.
 pub(crate) const DEPTH_MAX: usize = 64;
@@ -88,12 +95,35 @@ impl Node {
         }
     }
 
-    fn count(&self) -> usize {
-        1 + match &self.data {
-            Data::Scalar(_) => 0,
-            Data::Sequence(items) => items.iter().map(Node::count).sum(),
-            Data::Mapping(entries) => entries.iter().map(|entry| entry.value.count()).sum(),
+    fn size(&self) -> Size {
+        let mut size = Size { nodes: 1, bytes: 0 };
+        match &self.data {
+            Data::Scalar(scalar) => size.bytes += scalar.text.len(),
+            Data::Sequence(items) => items.iter().for_each(|item| size.add(item.size())),
+            Data::Mapping(entries) => entries.iter().for_each(|entry| {
+                size.bytes += entry.key.len();
+                size.add(entry.value.size());
+            }),
         }
+        size
+    }
+}
+
+/// What a tree costs.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn add(&mut self, other: Self) {
+        self.nodes += other.nodes;
+        self.bytes += other.bytes;
+    }
+
+    fn is_too_large(self) -> bool {
+        self.nodes > NODES_MAX || self.bytes > BYTES_MAX
     }
 }
 
@@ -105,7 +135,7 @@ pub(crate) fn parse(file: FileId, text: &str, mistakes: &mut Vec<Diagnostic>) ->
         text,
         offsets: Offsets::new(text),
         anchors: BTreeMap::new(),
-        nodes: 0,
+        size: Size::default(),
         mistakes,
     };
     match tree.document() {
@@ -124,7 +154,7 @@ struct Tree<'a, 'm> {
     text: &'a str,
     offsets: Offsets,
     anchors: BTreeMap<usize, Node>,
-    nodes: usize,
+    size: Size,
     mistakes: &'m mut Vec<Diagnostic>,
 }
 
@@ -164,8 +194,8 @@ impl<'a> Tree<'a, '_> {
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, ShapeMistake> {
-        self.nodes += 1;
-        if depth > DEPTH_MAX || self.nodes > NODES_MAX {
+        self.size.nodes += 1;
+        if depth > DEPTH_MAX || self.size.is_too_large() {
             let reason = format!(
                 "it has more than {DEPTH_MAX} levels or {NODES_MAX} values, aliases expanded"
             );
@@ -173,15 +203,19 @@ impl<'a> Tree<'a, '_> {
         }
         match event {
             Event::Alias(id) => self.alias(id, span),
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.check_tag(tag.as_deref(), span)?;
+                self.size.bytes += text.len();
                 let node = self.scalar(text.into_owned(), style, span);
                 Ok(self.remember(anchor, node))
             }
-            Event::SequenceStart(anchor, _) => {
+            Event::SequenceStart(anchor, tag) => {
+                self.check_tag(tag.as_deref(), span)?;
                 let node = self.sequence(span, depth)?;
                 Ok(self.remember(anchor, node))
             }
-            Event::MappingStart(anchor, _) => {
+            Event::MappingStart(anchor, tag) => {
+                self.check_tag(tag.as_deref(), span)?;
                 let node = self.mapping(span, depth)?;
                 Ok(self.remember(anchor, node))
             }
@@ -205,12 +239,24 @@ impl<'a> Tree<'a, '_> {
             return Err(ShapeMistake::Syntax { reason, at });
         };
         // Counted before it is copied, so that a bomb of aliases is refused while it is small.
-        self.nodes += node.count();
-        if self.nodes > NODES_MAX {
-            let reason = format!("its aliases expand to more than {NODES_MAX} values");
+        self.size.add(node.size());
+        if self.size.is_too_large() {
+            let reason =
+                format!("its aliases expand to more than {NODES_MAX} values or {BYTES_MAX} bytes");
             return Err(ShapeMistake::TooCostly { reason, at });
         }
         Ok(node.clone())
+    }
+
+    /// A tag that would change a value's meaning is refused rather than ignored.
+    fn check_tag(&self, tag: Option<&Tag>, span: Span) -> Result<(), ShapeMistake> {
+        let Some(tag) = tag else { return Ok(()) };
+        let is_core = tag.is_yaml_core_schema() && CORE_TAGS.contains(&tag.suffix.as_str());
+        if is_core || format!("{}{}", tag.handle, tag.suffix) == "!" {
+            return Ok(());
+        }
+        let reason = format!("the tag `{}{}` is not known", tag.handle, tag.suffix);
+        Err(ShapeMistake::Syntax { reason, at: self.place(span) })
     }
 
     fn remember(&mut self, anchor: usize, node: Node) -> Node {
@@ -257,6 +303,7 @@ impl<'a> Tree<'a, '_> {
 
     fn mapping(&mut self, start: Span, depth: usize) -> Result<Node, ShapeMistake> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut keys: BTreeMap<String, Place> = BTreeMap::new();
         let mut merged: Vec<Node> = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -267,7 +314,7 @@ impl<'a> Tree<'a, '_> {
                     span,
                     inner.map(|(first, last)| (first.key_place.clone(), last.value.place.clone())),
                 );
-                merge(&mut entries, merged);
+                self.merge(&mut entries, merged);
                 return Ok(Node { place, data: Data::Mapping(entries) });
             }
             let key_node = self.node(event, span, depth + 1)?;
@@ -290,24 +337,41 @@ impl<'a> Tree<'a, '_> {
                 merged.push(value);
                 continue;
             }
-            self.push_entry(
-                &mut entries,
-                Entry { key: key.text, key_place: key_node.place, value },
-            );
+            let entry = Entry { key: key.text, key_place: key_node.place, value };
+            match keys.entry(entry.key.clone()) {
+                btree_map::Entry::Occupied(first) => {
+                    let (key, at) = (entry.key, entry.key_place);
+                    let first = first.get().clone();
+                    self.mistakes.push(ShapeMistake::DuplicateKey { key, at, first }.into());
+                }
+                btree_map::Entry::Vacant(place) => {
+                    place.insert(entry.key_place.clone());
+                    entries.push(entry);
+                }
+            }
         }
     }
 
-    fn push_entry(&mut self, entries: &mut Vec<Entry>, entry: Entry) {
-        match entries.iter().find(|other| other.key == entry.key) {
-            Some(first) => self.mistakes.push(
-                ShapeMistake::DuplicateKey {
-                    key: entry.key,
-                    at: entry.key_place,
-                    first: first.key_place.clone(),
-                }
-                .into(),
-            ),
-            None => entries.push(entry),
+    /// `<<: *base` gives what the mapping itself does not, an earlier base before a later one.
+    fn merge(&mut self, entries: &mut Vec<Entry>, merged: Vec<Node>) {
+        let mut own: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        for node in merged {
+            let bases = match node.data {
+                Data::Sequence(items) => items,
+                Data::Mapping(_) | Data::Scalar(_) => vec![node],
+            };
+            for base in bases {
+                let found = base.kind();
+                let Data::Mapping(inherited) = base.data else {
+                    let (key, expected) = ("`<<`".to_owned(), "a mapping");
+                    let at = base.place;
+                    self.mistakes
+                        .push(ShapeMistake::WrongShape { key, expected, found, at }.into());
+                    continue;
+                };
+                let new = inherited.into_iter().filter(|entry| own.insert(entry.key.clone()));
+                entries.extend(new);
+            }
         }
     }
 
@@ -331,25 +395,6 @@ impl<'a> Tree<'a, '_> {
     fn bytes(&self, span: Span) -> Range<usize> {
         let start = self.offsets.byte(span.start.index());
         start..self.offsets.byte(span.end.index()).max(start)
-    }
-}
-
-/// `<<: *base` gives what the mapping itself does not, an earlier base before a later one.
-fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) {
-    for node in merged {
-        let bases = match node.data {
-            Data::Mapping(_) => vec![node],
-            Data::Sequence(items) => items,
-            Data::Scalar(_) => Vec::new(),
-        };
-        for base in bases {
-            let Data::Mapping(inherited) = base.data else { continue };
-            for entry in inherited {
-                if !entries.iter().any(|own| own.key == entry.key) {
-                    entries.push(entry);
-                }
-            }
-        }
     }
 }
 

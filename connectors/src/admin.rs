@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use arrow_kafka::Consumer;
+use arrow_kafka::{Consumer, ErrorCode};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigEntry, NewTopic, ResourceSpecifier,
     TopicReplication, TopicResult,
@@ -68,6 +68,8 @@ impl Admin {
     /// # Errors
     /// [`ConnectorError::Kafka`] or [`ConnectorError::Admin`] if the settings make no client.
     pub fn open(cluster: &Cluster) -> Result<Self, ConnectorError> {
+        // First, because what is wrong with the settings is told by our own client only.
+        let query = Consumer::open(&cluster.query_settings())?;
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Critical);
         for (key, value) in cluster.query_settings() {
@@ -77,7 +79,6 @@ impl Admin {
             action: "create a Kafka client".to_owned(),
             reason: "its settings are not accepted".to_owned(),
         })?;
-        let query = Consumer::open(&cluster.query_settings())?;
         let runtime = Builder::new_current_thread()
             .build()
             .map_err(|error| refused("start a runtime for administration", &error.to_string()))?;
@@ -87,6 +88,10 @@ impl Admin {
     /// The cluster.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    pub(crate) fn query(&self) -> &Consumer {
+        &self.query
     }
 
     /// The cluster's id, which stays the same as long as it is the same cluster.
@@ -99,7 +104,14 @@ impl Admin {
     /// # Errors
     /// [`ConnectorError::Kafka`]: retry if retriable.
     pub fn topics(&self) -> Result<Vec<TopicDescription>, ConnectorError> {
-        let metadata = self.query.metadata(None, REQUEST_TIMEOUT)?;
+        self.topics_within(REQUEST_TIMEOUT)
+    }
+
+    pub(crate) fn topics_within(
+        &self,
+        timeout: Duration,
+    ) -> Result<Vec<TopicDescription>, ConnectorError> {
+        let metadata = self.query.metadata(None, timeout)?;
         let mut topics: Vec<_> =
             metadata.topics.iter().filter(|topic| topic.exists()).map(described).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
@@ -109,9 +121,13 @@ impl Admin {
     /// One topic, if it exists.
     ///
     /// # Errors
-    /// [`ConnectorError::Kafka`]: retry if retriable.
+    /// [`ConnectorError::Kafka`]: retry if retriable. [`ConnectorError::Admin`] if we may not know.
     pub fn topic(&self, name: &str) -> Result<Option<TopicDescription>, ConnectorError> {
         let metadata = self.query.metadata(Some(name), REQUEST_TIMEOUT)?;
+        if metadata.topics.iter().any(|topic| topic.error == Some(ErrorCode::TOPIC_AUTHORIZATION)) {
+            let reason = "the broker does not let us describe it";
+            return Err(refused(&format!("look at topic `{name}`"), reason));
+        }
         Ok(metadata.topics.iter().find(|topic| topic.exists()).map(described))
     }
 
@@ -133,6 +149,18 @@ impl Admin {
     /// # Errors
     /// [`ConnectorError::TopicExists`]; [`ConnectorError::Admin`] with the broker's reason.
     pub fn create(&self, topic: &TopicSpec) -> Result<(), ConnectorError> {
+        self.create_with(topic, &options())
+    }
+
+    /// Asks whether [`Admin::create`] would do, without doing it.
+    ///
+    /// # Errors
+    /// As [`Admin::create`].
+    pub fn may_create(&self, topic: &TopicSpec) -> Result<(), ConnectorError> {
+        self.create_with(topic, &options().validate_only(true))
+    }
+
+    fn create_with(&self, topic: &TopicSpec, options: &AdminOptions) -> Result<(), ConnectorError> {
         let mut new = NewTopic::new(
             &topic.name,
             topic.partitions.unwrap_or(BROKER_DEFAULT),
@@ -141,7 +169,7 @@ impl Admin {
         for (key, value) in &topic.config {
             new = new.set(key, value);
         }
-        let results = self.wait_for(self.client.create_topics([&new], &options()));
+        let results = self.wait_for(self.client.create_topics([&new], options));
         self.only(&format!("create topic `{}`", topic.name), &topic.name, results)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use catalog::project::runtime::Kafka;
@@ -35,20 +36,33 @@ impl Cluster {
         }
     }
 
-    /// The cluster that `runtime.kafka` names.
-    pub fn kafka(kafka: &Kafka) -> Self {
+    /// The cluster that `runtime.kafka` of the project in `folder` names.
+    pub fn kafka(kafka: &Kafka, folder: &Path) -> Self {
         let servers: Vec<&str> =
             kafka.bootstrap_servers.iter().map(|server| server.value.as_str()).collect();
         Self {
             description: Arc::from(format!("kafka {}", servers.join(","))),
             is_embedded: false,
-            settings: kafka.client_settings().into_iter().collect(),
+            settings: kafka.client_settings(folder).into_iter().collect(),
         }
     }
 
     /// Whether it is the embedded broker.
     pub fn is_embedded(&self) -> bool {
         self.is_embedded
+    }
+
+    /// Whether we have a certificate to show.
+    pub(crate) fn has_certificate(&self) -> bool {
+        const NAMES: [&str; 3] =
+            ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"];
+        self.settings.iter().any(|(name, _)| NAMES.contains(&name.as_str()))
+    }
+
+    /// Whether we speak TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        let protocol = self.settings.iter().find(|(name, _)| name == "security.protocol");
+        protocol.is_some_and(|(_, protocol)| protocol.expose().ends_with("SSL"))
     }
 
     /// Settings for a reader of `partitions` partitions that sees committed records only.

@@ -5,6 +5,7 @@
 
 mod cluster;
 pub mod admin;
+pub mod reach;
 mod source;
 mod sink;
 mod journal;

@@ -1,6 +1,6 @@
 //! A project read and planned: what is wrong with it, what was inferred, what runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::diagnostic::{Diagnostic, Level, sort};
 use catalog::graph::select::select;
@@ -19,6 +19,7 @@ use crate::{Error, Options, session};
 pub struct Checked {
     diagnostics: Vec<Diagnostic>,
     files: Files,
+    variables: BTreeMap<String, bool>,
     project: Option<Project>,
     planned: Option<Planned>,
 }
@@ -32,7 +33,8 @@ impl Checked {
             source,
         })?;
         let loaded = load(folder, &options.load);
-        let (mut diagnostics, files) = (loaded.diagnostics, loaded.files);
+        let (mut diagnostics, files, variables) =
+            (loaded.diagnostics, loaded.files, loaded.variables);
         let project = loaded.project.map(|mut project| {
             if let Some(name) = session::kept_name(folder) {
                 project.name = name;
@@ -52,7 +54,7 @@ impl Checked {
             }
         }
         sort(&mut diagnostics, &files);
-        Ok(Self { diagnostics, files, project, planned })
+        Ok(Self { diagnostics, files, variables, project, planned })
     }
 
     /// Everything there is to say, sorted by file and position.
@@ -63,6 +65,11 @@ impl Checked {
     /// The texts, for quoting.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// The variables that the files name as `${NAME}`, and whether they are set.
+    pub(crate) fn variables(&self) -> &BTreeMap<String, bool> {
+        &self.variables
     }
 
     /// Whether nothing stands against running it.

@@ -86,8 +86,13 @@ impl Engine {
     /// Reads and plans the project. Its mistakes are no error here: see [`Engine::check`].
     ///
     /// # Errors
-    /// [`Error::File`] if the folder cannot be read.
+    /// [`Error::File`] if the folder cannot be read; [`Error::Usage`] if the instance has a name
+    /// that could not be that of a folder or a topic.
     pub fn open(options: Options) -> Result<Self, Error> {
+        if let Some(name) = options.instance.as_ref().filter(|name| !session::is_name(name)) {
+            let help = "a name begins with a letter or digit and goes on with letters, digits, `_`, `-` or `.`";
+            return Err(Error::usage(format!("`{name}` cannot be the name of an instance"), help));
+        }
         let checked = Checked::of(&options)?;
         Ok(Self { options, checked, clock: Arc::new(SystemClock::new()) })
     }

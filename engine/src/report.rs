@@ -8,6 +8,7 @@ mod sarif;
 mod facts;
 mod run;
 mod live;
+mod secrets;
 
 use std::fmt::{self, Write as _};
 

@@ -71,7 +71,7 @@ impl Session {
     /// [`Error::Broker`].
     pub fn open(folder: &Path, project: &Project, stay: Stay) -> Result<Self, Error> {
         match &project.runtime.kafka {
-            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka), access: Access::Kafka }),
+            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka, folder), access: Access::Kafka }),
             None => Self::embedded(folder, &project.runtime.broker, stay),
         }
     }
@@ -187,6 +187,12 @@ fn socket_address(text: &str) -> Result<SocketAddr, Error> {
 /// The folder for everything that the engine keeps beside the project's files.
 pub(crate) fn engine_folder(folder: &Path) -> PathBuf {
     folder.join(".engine")
+}
+
+/// Whether a name that was typed may become part of a path and of topics' names.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c))
 }
 
 /// The folder for lock and state of one running instance.

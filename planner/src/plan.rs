@@ -93,8 +93,16 @@ struct Draft<'a> {
     plan: Option<(LogicalPlan, SchemaRef)>,
 }
 
+/// Stack for the walks over a query's tree: `sql::parse` bounds its depth, this is a hundred KiB for
+/// each level, whatever the thread has left.
+const STACK_BYTES: usize = 64 << 20;
+
 /// Plans a whole project.
 pub fn plan(project: &Project, options: &PlanOptions) -> Planned {
+    stacker::grow(STACK_BYTES, || plan_all(project, options))
+}
+
+fn plan_all(project: &Project, options: &PlanOptions) -> Planned {
     let functions = Arc::new(FunctionRegistry::new(&options.clock));
     let mut planning = Planning { project, functions, diagnostics: Vec::new(), drafts: Vec::new() };
     planning.refuse_formats();

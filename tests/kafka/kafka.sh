@@ -10,6 +10,12 @@
 #       each is answered by another "ready" line. PORT 0 or none: a free one.
 #   kafka.sh tool CLASS ARGS...        one of Kafka's own tools, as org.apache.kafka.tools.TopicCommand
 #
+# With KAFKA_TLS=FOLDER "serve" listens on three more ports: PORT + 2 is SASL_SSL (SCRAM-SHA-512),
+# PORT + 3 is SSL and asks for a client certificate, PORT + 4 is SSL with an expired certificate.
+# FOLDER has broker.pem and expired.pem (each key and certificate) and ca.pem, KAFKA_USERS the users
+# as "NAME=PASSWORD ...". The first user and everybody with a client certificate may do all, the
+# others nothing.
+#
 # The jars are cached in $KAFKA_LIBS, else under $XDG_CACHE_HOME or ~/.cache.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -36,13 +42,14 @@ java_command=(java "-Dlog4j2.configurationFile=$here/log4j2.properties" -cp "$li
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 free_port() {
-  local port
+  local port next
   for _ in $(seq 100); do
     port=$((20000 + RANDOM % 12000))
-    if ! answers "$port" && ! answers "$((port + 1))"; then
-      echo "$port"
-      return
-    fi
+    for next in 0 1 2 3 4; do
+      ! answers "$((port + next))" || continue 2
+    done
+    echo "$port"
+    return
   done
   echo "no free port" >&2
   return 1
@@ -72,11 +79,41 @@ log.retention.ms=-1
 log.message.timestamp.before.max.ms=9223372036854775807
 log.message.timestamp.after.max.ms=9223372036854775807
 P
+  local users=()
+  if [ -n "${KAFKA_TLS:-}" ]; then
+    configure_tls
+    local user
+    for user in $KAFKA_USERS; do
+      users+=(--add-scram "SCRAM-SHA-512=[name=${user%%=*},password=${user#*=}]")
+    done
+  fi
   printf '%s\n' "$@" >> "$dir/server.properties"
   if [ ! -e "$dir/data/meta.properties" ]; then
     "${java_command[@]}" kafka.tools.StorageTool format -t AAAAAAAAAAAAAAAAAAAAAQ \
-      -c "$dir/server.properties" > "$dir/format.log"
+      -c "$dir/server.properties" "${users[@]}" > "$dir/format.log"
   fi
+}
+
+# Properties given again count instead of the ones before.
+configure_tls() {
+  local host=127.0.0.1 first="${KAFKA_USERS%%=*}"
+  local outside="PLAINTEXT://$host:$port,SASL://$host:$((port + 2)),MUTUAL://$host:$((port + 3)),EXPIRED://$host:$((port + 4))"
+  cat >> "$dir/server.properties" <<P
+listeners=$outside,CONTROLLER://$host:$((port + 1))
+advertised.listeners=$outside
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL,MUTUAL:SSL,EXPIRED:SSL
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location=$KAFKA_TLS/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$KAFKA_TLS/ca.pem
+listener.name.mutual.ssl.client.auth=required
+listener.name.expired.ssl.keystore.location=$KAFKA_TLS/expired.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:$first;User:CN=client
+P
 }
 
 start_broker() {
@@ -147,5 +184,5 @@ available)
   ;;
 serve) shift; serve "$@" ;;
 tool) shift; fetch_libs; "${java_command[@]}" "$@" ;;
-*) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+*) sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

@@ -20,11 +20,17 @@ pub(crate) struct Kafka {
 impl Kafka {
     /// Starts a Kafka; `None` if this machine cannot, which is said.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a Kafka with variables for the script, which explains them.
+    pub(crate) fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         if !is_available() {
             return None;
         }
         let mut script = Command::new(script_path())
             .args(["serve", "-"])
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -38,11 +38,12 @@ pub(super) fn assemble(
         variables: &variables,
         is_strict: options.is_strict,
         is_runtime: false,
+        named_variables: BTreeMap::new(),
         mistakes,
     };
     let project = lower_all(&mut reader, &parts, &trees, (root, options));
-    let diagnostics = reader.mistakes;
-    Loaded { project: Some(project), files, diagnostics }
+    let (diagnostics, variables) = (reader.mistakes, reader.named_variables);
+    Loaded { project: Some(project), files, diagnostics, variables }
 }
 
 /// The texts by what they are.

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -176,7 +177,46 @@ fn an_unset_variable_is_an_error_only_where_it_is_needed() {
     let texts = [(".env", "KAFKA=h:1,i:2"), texts[0], texts[1]];
     let project = load_texts(&texts, &options(&[])).project.expect("no error");
     let kafka = project.runtime.kafka.expect("is there");
-    assert_eq!(kafka.client_settings()["bootstrap.servers"].expose(), "h:1,i:2");
+    let settings = kafka.client_settings(Path::new("shop"));
+    assert_eq!(settings["bootstrap.servers"].expose(), "h:1,i:2");
+}
+
+#[test]
+fn files_of_kafka_settings_are_relative_to_the_project() {
+    let yaml = model_with("");
+    let root = "runtime:\n  kafka:\n    bootstrap_servers: h:1\n    ssl_ca_location: certs/ca.pem\n    ssl_key_location: /etc/key.pem\n    properties: {ssl.crl.location: crl.pem}\n";
+    let texts = [("stream_project.yml", root), ("models/m.yml", yaml.as_str())];
+    let project = load_texts(&texts, &options(&[])).project.expect("no error");
+    let settings = project.runtime.kafka.expect("is there").client_settings(Path::new("shop"));
+    let file = |name: &str| settings[name].expose().to_owned();
+    assert_eq!(file("ssl.ca.location"), "shop/certs/ca.pem");
+    assert_eq!(file("ssl.key.location"), "/etc/key.pem");
+    assert_eq!(file("ssl.crl.location"), "shop/crl.pem");
+    let probe = root.replace("certs/ca.pem", "probe");
+    let texts = [("stream_project.yml", probe.as_str()), texts[1]];
+    let project = load_texts(&texts, &options(&[])).project.expect("no error");
+    let settings = project.runtime.kafka.expect("is there").client_settings(Path::new("shop"));
+    assert_eq!(settings["ssl.ca.location"].expose(), "probe");
+}
+
+#[test]
+fn the_variables_that_files_name_are_told_without_values() {
+    let yaml = model_with("    owner: ${OWNER}\n    group: ${GROUP:-g}\n");
+    let loaded = load_texts(&[("models/m.yml", &yaml)], &options(&[("OWNER", "me")]));
+    let told: Vec<(&str, bool)> =
+        loaded.variables.iter().map(|(name, is_set)| (name.as_str(), *is_set)).collect();
+    assert_eq!(told, [("GROUP", false), ("OWNER", true)]);
+}
+
+#[test]
+fn variables_of_queries_take_no_secret() {
+    let yaml = model_with("");
+    let root = "vars:\n  a: ${API_TOKEN}\n  b: x${REGION:-eu}\n";
+    let texts = [("stream_project.yml", root), ("models/m.yml", yaml.as_str())];
+    assert_eq!(
+        lines(&load_texts(&texts, &options(&[("API_TOKEN", "t")]))),
+        "stream_project.yml:2:6 E0202 the template cannot be rendered: `API_TOKEN` looks like a secret, which no query may hold\n"
+    );
 }
 
 #[test]

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnostic::template::TemplateMistake;
 use crate::lower::rules;
 use crate::lower::runtime::{self, LoweredRuntime};
 use crate::place::Spanned;
 use crate::project::Defaults;
 use crate::project::environment::Environment;
 use crate::project::rules::Rules;
-use crate::read::{Fields, Reader};
-use crate::yaml::Node;
+use crate::read::{Fields, Reader, expand};
+use crate::template::looks_secret;
+use crate::yaml::{Data, Node};
 
 /// The keys of the root file that are no lists.
 #[derive(Default)]
@@ -46,10 +48,25 @@ pub(crate) fn root(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Root {
     root
 }
 
-/// `vars:`, as text.
+/// `vars:`, as text. Queries may hold them, so none may come from a secret.
 fn vars(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> BTreeMap<String, String> {
-    let vars = fields.settings(reader, "vars");
-    vars.into_iter().map(|(name, value)| (name, value.value)).collect()
+    let Some(mut section) = fields.section(reader, "vars", "settings") else {
+        return BTreeMap::new();
+    };
+    let mut vars = BTreeMap::new();
+    for found in section.take_all() {
+        if let Data::Scalar(scalar) = &found.node.data
+            && let Some(name) = expand::names(&scalar.text).find(|name| looks_secret(name))
+        {
+            let reason = format!("`{name}` looks like a secret, which no query may hold");
+            let at = found.node.place.clone();
+            reader.report(TemplateMistake::Failed { reason, help: None, at });
+            continue;
+        }
+        let value = reader.string(found.key, found.node);
+        vars.extend(value.map(|value| (found.key.to_owned(), value.value)));
+    }
+    vars
 }
 
 /// The more special block counts, field by field: `models.topic` over `topic`.

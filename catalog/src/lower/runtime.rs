@@ -13,7 +13,7 @@ use crate::project::runtime::{
     Runtime, SaslMechanism, SchemaRegistry, SecurityProtocol,
 };
 use crate::project::secret::Secret;
-use crate::read::{Fields, Reader};
+use crate::read::{Fields, Found, Reader};
 
 /// Keys of `runtime.kafka` and the librdkafka settings they stand for.
 const KAFKA_KEYS: [(&str, &str); 6] = [
@@ -66,8 +66,10 @@ fn read_kafka(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<Kafka> 
     let password = fields.secret(reader, "sasl_password");
     let mut properties = BTreeMap::new();
     for (key, setting) in KAFKA_KEYS {
-        let value = fields.secret(reader, key);
-        properties.extend(value.map(|value| (setting.to_owned(), value.value)));
+        if let Some(found) = fields.take(reader, key) {
+            let value = setting_value(reader, setting, found);
+            properties.extend(value.map(|value| (setting.to_owned(), value)));
+        }
     }
     read_properties(reader, &mut fields, &mut properties);
     fields.finish(reader);
@@ -103,7 +105,9 @@ fn bootstrap_servers(
             parts.map(|part| Spanned::new(part.to_owned(), text.place.clone()))
         })
         .collect();
-    if servers.is_empty() {
+    // Names of hosts are shown again and again: nothing in them may move a terminal's cursor.
+    let is_odd = |letter: char| letter.is_control() || letter.is_whitespace();
+    if servers.is_empty() || servers.iter().any(|server| server.contains(is_odd)) {
         if reader.mistakes.len() == before {
             reader.invalid(found.key, found.node, "at least one `host:port`");
         }
@@ -119,19 +123,34 @@ fn read_properties(
 ) {
     let Some(mut section) = fields.section(reader, "properties", "properties") else { return };
     for found in section.take_all() {
-        let (key, at) = (found.key.to_owned(), found.key_place.clone());
-        match kafka_settings::verdict(found.key) {
-            Some(Verdict::Allowed) => {
-                let value = reader.string(found.key, found.node);
-                properties.extend(value.map(|value| (key, Secret::new(value.value))));
-            }
-            Some(Verdict::Refused(reason)) => {
+        let value = setting_value(reader, found.key, found);
+        properties.extend(value.map(|value| (found.key.to_owned(), value)));
+    }
+}
+
+/// The value of the librdkafka setting `name`, if the list lets it pass.
+fn setting_value(reader: &mut Reader<'_>, name: &str, found: Found<'_>) -> Option<Secret> {
+    let (key, at) = (found.key.to_owned(), found.key_place.clone());
+    match kafka_settings::verdict(name) {
+        Some(Verdict::Allowed) => {
+            reader.string(found.key, found.node).map(|value| Secret::new(value.value))
+        }
+        Some(Verdict::Only(only, reason)) => {
+            let value = reader.string(found.key, found.node)?;
+            if !value.eq_ignore_ascii_case(only) {
                 reader.report(DemandMistake::KafkaSettingRefused { key, reason, at });
+                return None;
             }
-            None => {
-                let suggestions = closest(found.key, kafka_settings::allowed());
-                reader.report(DemandMistake::KafkaSettingUnknown { key, suggestions, at });
-            }
+            Some(Secret::new(only))
+        }
+        Some(Verdict::Refused(reason)) => {
+            reader.report(DemandMistake::KafkaSettingRefused { key, reason, at });
+            None
+        }
+        None => {
+            let suggestions = closest(name, kafka_settings::allowed());
+            reader.report(DemandMistake::KafkaSettingUnknown { key, suggestions, at });
+            None
         }
     }
 }

@@ -8,12 +8,14 @@
 pub enum Verdict {
     /// It is passed on.
     Allowed,
+    /// It is passed on with this value, librdkafka's own; any other is refused for the reason.
+    Only(&'static str, &'static str),
     /// It is refused, for this reason.
     Refused(&'static str),
 }
 
 /// The settings that may be passed on.
-const ALLOWED: [&str; 62] = [
+const ALLOWED: [&str; 61] = [
     "api.version.request",
     "api.version.request.timeout.ms",
     "batch.num.messages",
@@ -66,7 +68,6 @@ const ALLOWED: [&str; 62] = [
     "ssl.cipher.suites",
     "ssl.crl.location",
     "ssl.curves.list",
-    "ssl.endpoint.identification.algorithm",
     "ssl.key.location",
     "ssl.key.password",
     "ssl.key.pem",
@@ -87,9 +88,15 @@ const UNSUPPORTED: &str = "the engine knows PLAIN, SCRAM-SHA-256 and SCRAM-SHA-5
 const UNVERIFIED: &str = "it would let anybody answer as the broker";
 const OBSOLETE: &str = "it is obsolete";
 
+/// Settings that may be given and not be changed.
+const FIXED: [(&str, &str, &str); 2] = [
+    ("enable.ssl.certificate.verification", "true", UNVERIFIED),
+    ("ssl.endpoint.identification.algorithm", "https", UNVERIFIED),
+];
+
 /// Settings that are refused by name; an entry ending in `.` or starting with `_` is for all
 /// names that start or end so.
-const REFUSED: [(&str, &str); 84] = [
+const REFUSED: [(&str, &str); 83] = [
     ("plugin.", CODE),
     ("ssl.engine.", CODE),
     ("ssl.providers", CODE),
@@ -106,7 +113,6 @@ const REFUSED: [(&str, &str); 84] = [
     ("ssl_key", CALLBACK),
     ("builtin.features", CALLBACK),
     ("debug", LEAKS),
-    ("enable.ssl.certificate.verification", UNVERIFIED),
     ("enable.sasl.oauthbearer.unsecure.jwt", UNVERIFIED),
     ("sasl.kerberos.", UNSUPPORTED),
     ("sasl.oauthbearer.", UNSUPPORTED),
@@ -181,6 +187,9 @@ pub fn verdict(name: &str) -> Option<Verdict> {
     if ALLOWED.contains(&name) {
         return Some(Verdict::Allowed);
     }
+    if let Some((_, value, reason)) = FIXED.iter().find(|(fixed, ..)| *fixed == name) {
+        return Some(Verdict::Only(value, reason));
+    }
     let refused = REFUSED.iter().find(|(pattern, _)| {
         *pattern == name
             || pattern.ends_with('.') && name.starts_with(pattern)
@@ -191,7 +200,7 @@ pub fn verdict(name: &str) -> Option<Verdict> {
 
 /// The names that may be given, for suggestions.
 pub fn allowed() -> impl Iterator<Item = &'static str> {
-    ALLOWED.into_iter()
+    ALLOWED.into_iter().chain(FIXED.map(|(name, ..)| name))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `runtime:`: brokers, schema registry, and the engine's own settings.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::place::Spanned;
@@ -22,6 +23,9 @@ pub struct Runtime {
     pub broker: BrokerSettings,
 }
 
+/// In place of a file with authorities: librdkafka looks for the system's.
+const PROBE: &str = "probe";
+
 /// `runtime.kafka`: typed settings, and any other that the allow-list lets through.
 #[derive(Clone, Debug)]
 pub struct Kafka {
@@ -40,11 +44,16 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// All settings by librdkafka's names. The values may be secrets.
-    pub fn client_settings(&self) -> BTreeMap<String, Secret> {
+    /// All settings by librdkafka's names; files are relative to `folder`, the project's. The
+    /// values may be secrets.
+    pub fn client_settings(&self, folder: &Path) -> BTreeMap<String, Secret> {
         let servers: Vec<&str> =
             self.bootstrap_servers.iter().map(|server| server.value.as_str()).collect();
         let mut settings = self.properties.clone();
+        let files = settings.iter_mut().filter(|(name, _)| name.ends_with(".location"));
+        for (_, file) in files.filter(|(_, file)| file.expose() != PROBE) {
+            *file = Secret::new(folder.join(file.expose()).to_string_lossy());
+        }
         let mut set = |key: &str, value: Secret| {
             settings.insert(key.to_owned(), value);
         };

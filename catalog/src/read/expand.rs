@@ -10,6 +10,14 @@ use crate::yaml::{Alignment, Node, Scalar};
 /// A value may grow to this many bytes; a variable is not a file.
 const EXPANDED_BYTES_MAX: usize = 64 * 1024;
 
+/// The names in all `${NAME...}` of `text`.
+pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).map(|rest| {
+        let end = rest.find(|other: char| !other.is_ascii_alphanumeric() && other != '_');
+        end.and_then(|end| rest.get(..end)).unwrap_or(rest)
+    })
+}
+
 /// What `${VAR}` may stand for: `.env`, then `.env.<env>`, then the process environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Variables {
@@ -82,6 +90,9 @@ impl Reader<'_> {
         let (name, form) = inner.split_at_checked(end)?;
         let is_named = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
         let value = self.variables.get(name).map(str::to_owned);
+        if is_named {
+            self.named_variables.insert(name.to_owned(), value.is_some());
+        }
         let filled = value.clone().filter(|value| !value.is_empty());
         let resolved = if !is_named {
             None

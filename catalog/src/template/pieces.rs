@@ -49,6 +49,23 @@ pub(super) fn split(template: &str) -> Vec<Piece> {
     pieces
 }
 
+/// The first code with which one piece, or all pieces together, have more bytes than allowed.
+pub(super) fn excess(template: &str, piece_max: usize, all_max: usize) -> Option<Range<usize>> {
+    let mut all = 0;
+    let is_comment = |piece: &Piece| {
+        template.get(piece.range.clone()).is_some_and(|text| text.starts_with("{#"))
+    };
+    let is_code = |piece: &Piece| match piece.kind {
+        PieceKind::Expression | PieceKind::Statement => !is_comment(piece),
+        PieceKind::Literal | PieceKind::Raw => false,
+    };
+    let found = split(template).into_iter().filter(is_code).find(|piece| {
+        all += piece.range.len();
+        piece.range.len() > piece_max || all > all_max
+    });
+    found.map(|piece| piece.range)
+}
+
 /// The names of the macros that `template` defines.
 pub(super) fn macro_names(template: &str) -> Vec<String> {
     let statements = split(template).into_iter().filter(|piece| piece.kind == PieceKind::Statement);

@@ -72,6 +72,24 @@ fn keys_given_twice_are_found() {
 }
 
 #[test]
+fn tags_that_change_the_meaning_are_refused() {
+    check_mistake(
+        "a: !include x\n",
+        "1:4 E0001 the file is not valid YAML: the tag `!include` is not known",
+    );
+    check_mistake(
+        "a: !!binary x\n",
+        "1:4 E0001 the file is not valid YAML: the tag `tag:yaml.org,2002:binary` is not known",
+    );
+    check("k: !!str cd\n", "cd", "cd");
+}
+
+#[test]
+fn only_mappings_are_merged() {
+    check_mistake("a: 1\n<<: [1]\n", "2:6 E0003 `<<` must be a mapping, but is a single value");
+}
+
+#[test]
 fn bombs_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
@@ -80,7 +98,7 @@ fn bombs_are_refused() {
     }
     check_mistake(
         &bomb,
-        "5:45 E0008 the file is refused: its aliases expand to more than 100000 values",
+        "5:45 E0008 the file is refused: its aliases expand to more than 100000 values or 4194304 bytes",
     );
     let deep = "[".repeat(100);
     check_mistake(

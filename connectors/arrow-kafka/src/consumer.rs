@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{ErrorCode, Failure, KafkaError};
+use crate::error::{Distrust, ErrorCode, Failure, KafkaError};
 use crate::librdkafka::client::{Client, Kind};
 use crate::librdkafka::consume::{NativeMessages, Queue};
 use crate::librdkafka::failure;
@@ -271,6 +271,11 @@ impl Consumer {
     /// The cluster's id, if a broker told it in time.
     pub fn cluster_id(&self, timeout: Duration) -> Option<String> {
         self.client.cluster_id(timeout)
+    }
+
+    /// Why a broker's certificate was refused, if one was.
+    pub fn distrust(&self) -> Option<Distrust> {
+        self.client.distrust()
     }
 
     /// The errors that the client has met, oldest first; waits up to `timeout` for the first.

@@ -27,8 +27,16 @@ impl ErrorCode {
     pub const INVALID_PRODUCER_EPOCH: Self = Self(47);
     /// A later producer uses the same transactional id, or the broker ended our transaction.
     pub const PRODUCER_FENCED: Self = Self(90);
+    /// The broker refuses what was asked about a topic.
+    pub const TOPIC_AUTHORIZATION: Self = Self(29);
+    /// The broker refuses what was asked about the cluster.
+    pub const CLUSTER_AUTHORIZATION: Self = Self(31);
+    /// librdkafka: what came is no answer of Kafka's.
+    pub const BAD_MESSAGE: Self = Self(-199);
     /// librdkafka: the connection to a broker failed.
     pub const TRANSPORT: Self = Self(-195);
+    /// librdkafka: the host's name is not known.
+    pub const UNKNOWN_HOST: Self = Self(-193);
     /// librdkafka: the record's time limit passed before a broker took it.
     pub const MESSAGE_TIMED_OUT: Self = Self(-192);
     /// librdkafka: the reader stands at the partition's end.
@@ -43,6 +51,8 @@ impl ErrorCode {
     pub const TIMED_OUT: Self = Self(-185);
     /// librdkafka: the producer's queue is full.
     pub const QUEUE_FULL: Self = Self(-184);
+    /// librdkafka: no TLS connection could be made.
+    pub const TLS: Self = Self(-181);
     /// librdkafka: the broker refused our credentials.
     pub const AUTHENTICATION: Self = Self(-169);
     /// librdkafka: the handle can do nothing more.
@@ -79,6 +89,54 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&librdkafka::error_name(*self))
+    }
+}
+
+/// Why a broker's certificate is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// No certificate of an authority that is trusted here signed it.
+    UnknownAuthority,
+    /// Its time is over.
+    Expired,
+    /// Its time has not begun, or this machine's clock is wrong.
+    NotYetValid,
+    /// It is for another host than the one that was connected to.
+    OtherHost,
+    /// Its authority took it back.
+    Revoked,
+    /// OpenSSL's code of another reason.
+    Other(i32),
+}
+
+impl Distrust {
+    /// The reason behind OpenSSL's code (`X509_V_ERR_...`).
+    pub(crate) fn of(code: i32) -> Self {
+        match code {
+            2 | 18..=21 => Self::UnknownAuthority,
+            9 => Self::NotYetValid,
+            10 => Self::Expired,
+            23 => Self::Revoked,
+            62 | 64 => Self::OtherHost,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAuthority => {
+                f.write_str("the broker's certificate is of an authority that is not trusted here")
+            }
+            Self::Expired => f.write_str("the broker's certificate has expired"),
+            Self::NotYetValid => f.write_str("the broker's certificate is not valid yet"),
+            Self::OtherHost => f.write_str("the broker's certificate is for another host"),
+            Self::Revoked => f.write_str("the broker's certificate was revoked"),
+            Self::Other(code) => {
+                write!(f, "the broker's certificate is refused (OpenSSL's code {code})")
+            }
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub use encode::{
     CsvOutput, DecimalFormat, EncodeSpec, Encoded, Encoder, JsonFormat, MultisetFormat,
     OutputFormat, TimestampFormat, row_as_json,
 };
-pub use error::{CodecError, ErrorCode, Failure, KafkaError};
+pub use error::{CodecError, Distrust, ErrorCode, Failure, KafkaError};
 pub use message::{Headers, Message, MessageBatch, OwnedMessages};
 pub use producer::{Producer, ProducerEvent, Record, TopicHandle};
 pub use rejected::{Problem, RejectReason, Rejected};

@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod consume;
 pub(crate) mod list;
 pub(crate) mod produce;
+mod trust;
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_int};

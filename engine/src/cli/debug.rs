@@ -1,18 +1,18 @@
 //! `engine debug`: one line a check, each with a fix.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
-
-use arrow_kafka::ErrorCode;
-use catalog::project::Project;
-use connectors::admin::Admin;
-use connectors::{Cluster, ConnectorError};
 
 use super::arguments::DebugArguments;
 use super::{Context, FAILED, Scope};
-use crate::report::Append;
-use crate::report::{Tally, count, tally_line};
-use crate::{Engine, Error, Session, Stay, session};
+use crate::report::{Append, Tally, harmless, tally_line};
+use crate::{Engine, Error, session};
+
+mod connection;
+
+/// With less free space than this the state folder will be full soon.
+const FREE_BYTES_MIN: u64 = 1 << 30;
 
 pub(crate) fn run(context: &Context, arguments: &DebugArguments) -> Result<ExitCode, Error> {
     let mut findings = Findings::default();
@@ -20,11 +20,11 @@ pub(crate) fn run(context: &Context, arguments: &DebugArguments) -> Result<ExitC
     if !arguments.connection {
         findings.good(format!("engine {}", env!("CARGO_PKG_VERSION")));
         project(&mut findings, &engine);
-        variables(&mut findings, context);
+        variables(&mut findings, context, &engine);
         folder(&mut findings, &engine);
     }
     match engine.check().declared() {
-        Ok(project) => connection(&mut findings, &engine, project),
+        Ok(project) => connection::check(&mut findings, &engine, project),
         Err(_) if engine.check().is_empty() => {}
         Err(_) => findings.bad(
             "the connection is not known while the project's files have mistakes",
@@ -36,10 +36,10 @@ pub(crate) fn run(context: &Context, arguments: &DebugArguments) -> Result<ExitC
         text.append(format_args!(
             "{} {}\n",
             context.screen.mark(finding.fix.is_none()),
-            finding.text
+            harmless(&finding.text)
         ));
         if let Some(fix) = &finding.fix {
-            text.append(format_args!("  fix: {fix}\n"));
+            text.append(format_args!("  fix: {}\n", harmless(fix)));
         }
     }
     context.screen.result(&text)?;
@@ -86,7 +86,7 @@ fn project(findings: &mut Findings, engine: &Engine) {
 }
 
 /// Names only: values may be secrets.
-fn variables(findings: &mut Findings, context: &Context) {
+fn variables(findings: &mut Findings, context: &Context, engine: &Engine) {
     let mut names: Vec<&str> = context
         .variables()
         .keys()
@@ -94,8 +94,20 @@ fn variables(findings: &mut Findings, context: &Context) {
         .filter(|name| name.starts_with("ENGINE_") || name.starts_with("STREAMT_"))
         .collect();
     names.sort_unstable();
-    let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    findings.good(format!("variables of the engine that are set: {all}"));
+    findings.good(format!("variables of the engine that are set: {}", listed(&names)));
+    let named = engine.check().variables();
+    let those = |wanted: bool| {
+        let names = named.iter().filter(|(_, is_set)| **is_set == wanted);
+        listed(&names.map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+    };
+    if !named.is_empty() {
+        let (set, unset) = (those(true), those(false));
+        findings.good(format!("variables that the project names: set {set}; not set {unset}"));
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn folder(findings: &mut Findings, engine: &Engine) {
@@ -105,7 +117,7 @@ fn folder(findings: &mut Findings, engine: &Engine) {
         .and_then(|()| fs::write(&probe, "x"))
         .and_then(|()| fs::remove_file(&probe));
     match tried {
-        Ok(()) => findings.good(format!("{} is writable", folder.display())),
+        Ok(()) => space(findings, &folder),
         Err(error) => findings.bad(
             format!("{} is not writable: {error}", folder.display()),
             "give yourself the right to write there, or move the project",
@@ -113,83 +125,21 @@ fn folder(findings: &mut Findings, engine: &Engine) {
     }
 }
 
-fn connection(findings: &mut Findings, engine: &Engine, project: &Project) {
-    let session = match Session::open(engine.folder(), project, Stay::Brief) {
-        Ok(session) => session,
-        Err(error) => {
-            let fix = error.next_step().unwrap_or_else(|| "see the message".to_owned());
-            return findings.bad(error.to_string(), fix);
-        }
+/// How much room the folder's disk has. A system that does not say is no finding.
+fn space(findings: &mut Findings, folder: &Path) {
+    let path = folder.display();
+    let Ok(disk) = rustix::fs::statvfs(folder) else {
+        return findings.good(format!("{path} is writable"));
     };
-    let cluster = session.cluster().clone();
-    match Admin::open(&cluster).and_then(|admin| admin.topics().map(|topics| (admin, topics))) {
-        Ok((admin, found)) => {
-            let held = if cluster.is_embedded() && !session.is_owner() {
-                " (held by another process)"
-            } else {
-                ""
-            };
-            findings.good(format!("{cluster} answers{held}: {}", count(found.len(), "topic")));
-            topics(findings, project, &cluster, &found);
-            journal(findings, engine, &admin);
-        }
-        Err(error) => {
-            let fix = fix_of(&error, &cluster);
-            findings.bad(format!("{cluster} does not answer: {error}"), fix);
-        }
-    }
-    session.close();
-}
-
-/// What most often is behind an error of the connection.
-fn fix_of(error: &ConnectorError, cluster: &Cluster) -> String {
-    let ConnectorError::Kafka(error) = error else {
-        return "correct `runtime.kafka`".to_owned();
-    };
-    match error.code() {
-        Some(ErrorCode::AUTHENTICATION) => {
-            "the broker refuses the credentials: check `sasl_mechanism`, `sasl_username` and `sasl_password`".to_owned()
-        }
-        Some(ErrorCode::TRANSPORT | ErrorCode::ALL_BROKERS_DOWN | ErrorCode::TIMED_OUT) => format!(
-            "nothing that speaks Kafka answers at {cluster}: is it running, is `bootstrap_servers` right, does `security_protocol` fit (TLS or not), is a firewall between?"
-        ),
-        _ => "correct `runtime.kafka`".to_owned(),
-    }
-}
-
-fn topics(
-    findings: &mut Findings,
-    project: &Project,
-    cluster: &Cluster,
-    found: &[connectors::admin::TopicDescription],
-) {
-    for source in &project.sources {
-        let (name, topic) = (&source.name.value, &source.topic.value);
-        match found.iter().find(|description| description.name == *topic) {
-            Some(description) => {
-                let partitions = count(description.partitions, "partition");
-                findings.good(format!("source {name}: topic {topic} has {partitions}"));
-            }
-            None if cluster.is_embedded() => {
-                findings.good(format!("source {name}: topic {topic} will be created when it is needed"));
-            }
-            None => findings.bad(
-                format!("source {name}: topic {topic} does not exist on {cluster}"),
-                format!("create it with `engine topic create {topic}`, or correct `topic:` of the source"),
-            ),
-        }
-    }
-}
-
-fn journal(findings: &mut Findings, engine: &Engine, admin: &Admin) {
-    let Ok(names) = engine.names() else { return };
-    let journal = names.journal();
-    match admin.topic(&journal) {
-        Ok(Some(_)) => findings.good(format!("journal {journal} exists: the project has run here")),
-        Ok(None) => findings.good("the project has not run here yet".to_owned()),
-        Err(error) => findings.bad(
-            format!("the journal {journal} cannot be looked at: {error}"),
-            "allow the engine to describe, read and write its topics",
-        ),
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let gibibytes = free >> 30;
+    if free < FREE_BYTES_MIN {
+        let mebibytes = free >> 20;
+        findings.bad(
+            format!("{path} has only {mebibytes} MiB left"),
+            "free some space, or move the project",
+        );
+    } else {
+        findings.good(format!("{path} is writable and has {gibibytes} GiB left"));
     }
 }

@@ -9,9 +9,13 @@ use catalog::diagnostic::{Diagnostic, Label, Level};
 use catalog::place::{FileId, Files, Place};
 use serde_json::{Value, json};
 
-use super::{Append, DiagnosticStyle, count, sarif};
+use super::{Append, DiagnosticStyle, count, sarif, secrets};
 
-/// Writes `diagnostics`, which lie in `files`, in `style`.
+/// So many are shown at most: drawing one takes a look at its whole file.
+const SHOWN_MAX: usize = 200;
+
+/// Writes `diagnostics`, which lie in `files`, in `style`: errors before others where there are too
+/// many of them.
 pub fn render(
     diagnostics: &[Diagnostic],
     files: &Files,
@@ -23,7 +27,8 @@ pub fn render(
         DiagnosticStyle::Sarif => format!("{}\n", sarif::document(diagnostics, files)),
         DiagnosticStyle::Rustc | DiagnosticStyle::Short | DiagnosticStyle::Github => String::new(),
     };
-    for diagnostic in diagnostics {
+    let shown = shown(diagnostics);
+    for diagnostic in &shown {
         match style {
             DiagnosticStyle::Sarif => {}
             DiagnosticStyle::Rustc => {
@@ -38,7 +43,28 @@ pub fn render(
             DiagnosticStyle::Github => text.push_str(&github(diagnostic, files)),
         }
     }
+    let more = diagnostics.len() - shown.len();
+    if more > 0 {
+        match style {
+            DiagnosticStyle::Rustc | DiagnosticStyle::Short => {
+                text.append(format_args!("and {more} more, once these are put right\n"));
+            }
+            DiagnosticStyle::Json => {
+                text.append(format_args!("{}\n", json!({"type": "more", "count": more})));
+            }
+            DiagnosticStyle::Github => text.append(format_args!("::notice::and {more} more\n")),
+        }
+    }
     text
+}
+
+fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
+    let mut shown: Vec<&Diagnostic> = diagnostics.iter().collect();
+    if shown.len() > SHOWN_MAX {
+        shown.sort_by_key(|one| one.level != Level::Error);
+        shown.truncate(SHOWN_MAX);
+    }
+    shown
 }
 
 /// How many of each level.
@@ -114,7 +140,8 @@ fn snippet<'a>(file: FileId, labels: &'a [Label], files: &'a Files) -> Snippet<'
         let text = (!label.text.is_empty()).then(|| normalize_untrusted_str(&label.text));
         kind.span(span).label(text)
     });
-    Snippet::source(files.text(file)).path(files.path(file)).annotations(annotations)
+    let text = secrets::hidden(files.text(file));
+    Snippet::source(text).path(files.path(file)).annotations(annotations)
 }
 
 /// The range inside the text and on character boundaries, of one character at least where there

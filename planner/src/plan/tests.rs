@@ -6,7 +6,6 @@ use crate::dataflow::Source;
 
 mod example;
 mod inference;
-mod mutation;
 mod refusals;
 
 const ECOMMERCE: [(&str, &str); 5] = [

@@ -10,6 +10,8 @@ use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Whit
 
 use super::dialect::FlinkDialect;
 
+mod depth;
+
 /// How deep queries and expressions may nest: far beyond what people write, far below what
 /// overflows a thread's stack.
 const NESTING_MAX: usize = 64;
@@ -40,6 +42,7 @@ pub(crate) fn parse_query(text: &str) -> Result<Query, SyntaxMistake> {
     if let Some(mistake) = tokens.iter().find_map(refuse_token) {
         return Err(mistake);
     }
+    depth::check(&tokens)?;
     let mut statements = Parser::new(&FlinkDialect)
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens.clone())

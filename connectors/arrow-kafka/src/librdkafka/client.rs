@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use super::{
     ERROR_TEXT_BYTES, buffer_text, c_string, check, codes, error_name, failure,
-    list::PartitionList, milliseconds, number, sys, take_error, text,
+    list::PartitionList,
+    milliseconds, number, sys, take_error, text,
+    trust::{self, Trust},
 };
 use crate::consumer::{BrokerInfo, ClusterMetadata, PartitionInfo, TopicInfo};
-use crate::error::{ErrorCode, Failure, KafkaError};
+use crate::error::{Distrust, ErrorCode, Failure, KafkaError};
 
 /// A raw client handle.
 pub(crate) struct Client {
     rk: NonNull<sys::rd_kafka_t>,
     kind: Kind,
-    /// librdkafka holds a pointer to it (the opaque of the log callback) until it is destroyed.
-    secrets: Box<Secrets>,
+    /// librdkafka holds a pointer to it (the opaque of its callbacks) until it is destroyed.
+    observer: Box<Observer>,
 }
 
 /// What the client is for.
@@ -64,13 +66,14 @@ impl Drop for Client {
 impl Client {
     /// Makes a client of `settings`; later ones win over earlier ones of the same name.
     pub(crate) fn open(kind: Kind, settings: &[(String, String)]) -> Result<Arc<Self>, KafkaError> {
-        let secrets = Box::new(Secrets::of(settings));
+        let observer =
+            Box::new(Observer { secrets: Secrets::of(settings), trust: Trust::default() });
         let configuration = Configuration::new();
         for (name, value) in settings {
             configuration.set(name, value)?;
         }
-        let rk = configuration.into_client(kind, &secrets)?;
-        Ok(Arc::new(Self { rk, kind, secrets }))
+        let rk = configuration.into_client(kind, &observer)?;
+        Ok(Arc::new(Self { rk, kind, observer }))
     }
 
     pub(super) fn raw(&self) -> *mut sys::rd_kafka_t {
@@ -79,7 +82,12 @@ impl Client {
 
     /// `message` without the values of secret settings.
     pub(crate) fn redact(&self, message: &str) -> String {
-        self.secrets.redact(message)
+        self.observer.secrets.redact(message)
+    }
+
+    /// Why a broker's certificate was refused, if one was.
+    pub(crate) fn distrust(&self) -> Option<Distrust> {
+        self.observer.trust.distrust()
     }
 
     /// The fatal error that the handle is in, if any.
@@ -304,11 +312,11 @@ impl Configuration {
         Err(KafkaError::Setting { name: name.to_owned(), reason })
     }
 
-    /// Makes the client. `secrets` must outlive it.
+    /// Makes the client. `observer` must outlive it.
     fn into_client(
         self,
         kind: Kind,
-        secrets: &Secrets,
+        observer: &Observer,
     ) -> Result<NonNull<sys::rd_kafka_t>, KafkaError> {
         let (native_kind, events) = match kind {
             Kind::Consumer => (sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, sys::RD_KAFKA_EVENT_ERROR),
@@ -319,13 +327,18 @@ impl Configuration {
         };
         // SAFETY: the configuration is ours.
         unsafe { sys::rd_kafka_conf_set_events(self.conf.as_ptr(), events) };
-        // SAFETY: as above; the caller keeps `secrets` until the client is destroyed.
+        // SAFETY: as above; the caller keeps `observer` until the client is destroyed.
         unsafe {
             sys::rd_kafka_conf_set_opaque(
                 self.conf.as_ptr(),
-                ptr::from_ref(secrets).cast_mut().cast::<c_void>(),
+                ptr::from_ref(observer).cast_mut().cast::<c_void>(),
             );
         }
+        // SAFETY: as above; `verify` fits the signature. Refused by a librdkafka without TLS, which
+        // has no certificates to verify.
+        let _has_tls = unsafe {
+            sys::rd_kafka_conf_set_ssl_cert_verify_cb(self.conf.as_ptr(), Some(trust::verify))
+        };
         // SAFETY: as above; `log` fits the signature.
         unsafe { sys::rd_kafka_conf_set_log_cb(self.conf.as_ptr(), Some(log)) };
         let mut buffer = [0_u8; ERROR_TEXT_BYTES];
@@ -340,7 +353,8 @@ impl Configuration {
             )
         };
         let Some(rk) = NonNull::new(rk) else {
-            return Err(KafkaError::Client { reason: secrets.redact(&buffer_text(&buffer)) });
+            let reason = observer.secrets.redact(&buffer_text(&buffer));
+            return Err(KafkaError::Client { reason });
         };
         std::mem::forget(self);
         if kind == Kind::Consumer {
@@ -360,6 +374,12 @@ impl Drop for Configuration {
         // SAFETY: no client took it over (else it was forgotten), and it is not used again.
         unsafe { sys::rd_kafka_conf_destroy(self.conf.as_ptr()) };
     }
+}
+
+/// What librdkafka's callbacks use and leave.
+pub(super) struct Observer {
+    secrets: Secrets,
+    pub(super) trust: Trust,
 }
 
 /// The values that must not appear in any text.
@@ -397,17 +417,17 @@ unsafe extern "C" fn log(
     facility: *const c_char,
     line: *const c_char,
 ) {
-    let secrets = if rk.is_null() {
+    let observer = if rk.is_null() {
         ptr::null()
     } else {
         // SAFETY: librdkafka calls us with a live client.
-        unsafe { sys::rd_kafka_opaque(rk) }.cast_const().cast::<Secrets>()
+        unsafe { sys::rd_kafka_opaque(rk) }.cast_const().cast::<Observer>()
     };
-    // SAFETY: the opaque is NULL or the client's secrets, which live until it is destroyed, when
+    // SAFETY: the opaque is NULL or the client's observer, which lives until it is destroyed, when
     // its threads have ended.
-    let secrets = unsafe { secrets.as_ref() };
+    let observer = unsafe { observer.as_ref() };
     let line = text(line);
-    let line = secrets.map_or_else(|| line.clone(), |secrets| secrets.redact(&line));
+    let line = observer.map_or_else(|| line.clone(), |observer| observer.secrets.redact(&line));
     let facility = text(facility);
     match level {
         // A broker that is not there now is the caller's to tell, with what it means for the work;

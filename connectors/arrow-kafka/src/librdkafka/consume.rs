@@ -188,6 +188,11 @@ impl Event<'_> {
         // SAFETY: as above.
         let is_fatal = unsafe { sys::rd_kafka_event_error_is_fatal(self.event.as_ptr()) } != 0;
         let mut failure = failure(code, Some(self.queue.client.redact(&reason)));
+        if failure.reason.contains("certificate verify failed")
+            && let Some(distrust) = self.queue.client.distrust()
+        {
+            failure.reason = format!("{distrust}: {}", failure.reason);
+        }
         if is_fatal {
             failure = self.queue.client.fatal_error().unwrap_or(failure);
             failure.is_fatal = true;

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest, ApiVersionsRequest,
     BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
@@ -101,53 +103,25 @@ fn frames_are_limited() {
     }
 }
 
-/// A small generator of numbers; the same seed gives the same run.
-struct Seed(u64);
+/// The corpus of the project's fuzzer: a line `Name version hex` for each frame of each sample.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/requests.txt");
 
-impl Seed {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % (below.max(1) as u64)).expect("a small number")
-    }
-}
-
-fn mutate(bytes: &mut Vec<u8>, seed: &mut Seed) {
-    const EXTREMES: [[u8; 4]; 5] =
-        [[0x7f, 0xff, 0xff, 0xff], [0xff; 4], [0; 4], [0x80, 0, 0, 0], [0, 1, 0, 0]];
-    for _ in 0..=seed.next(3) {
-        let at = seed.next(bytes.len());
-        match seed.next(5) {
-            0 => bytes.truncate(at),
-            1 => bytes.insert(at, u8::try_from(seed.next(256)).unwrap_or(0)),
-            2 if at + 4 <= bytes.len() => {
-                bytes[at..at + 4].copy_from_slice(&EXTREMES[seed.next(EXTREMES.len())]);
-            }
-            _ if at < bytes.len() => bytes[at] ^= 1 << seed.next(8),
-            _ => {}
-        }
-    }
-}
-
-/// How many mutations of each sample are tried; more by `ENGINE_FUZZ_ROUNDS`.
-const ROUNDS: usize = 60;
-
+/// `UPDATE_EXPECT=1` writes the file.
 #[test]
-fn no_request_makes_the_broker_panic() {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let target = crate::fuzz_target(folder.path()).expect("the broker opens");
-    let given = std::env::var_os("ENGINE_FUZZ_ROUNDS");
-    let rounds = given.and_then(|text| text.to_str()?.parse().ok()).unwrap_or(ROUNDS);
-    let mut seed = Seed(0x9e37_79b9_7f4a_7c15);
+fn the_fuzzers_corpus_has_every_sample() {
+    let mut lines = String::new();
     for sample in samples::all() {
-        for (_, bytes) in &sample.frames {
-            target(bytes);
-            for _ in 0..rounds {
-                let mut mutated = bytes.clone();
-                mutate(&mut mutated, &mut seed);
-                target(&mutated);
+        for (version, bytes) in sample.frames {
+            write!(lines, "{:?} {version} ", sample.key).expect("a String takes everything");
+            for byte in bytes {
+                write!(lines, "{byte:02x}").expect("a String takes everything");
             }
+            lines.push('\n');
         }
     }
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(CORPUS, &lines).expect("the corpus can be written");
+    }
+    let kept = std::fs::read_to_string(CORPUS).expect("the corpus is there");
+    assert!(kept == lines, "the samples have changed: run with UPDATE_EXPECT=1");
 }

@@ -49,5 +49,29 @@ fn mistakes_have_places() {
 #[test]
 fn deep_nesting_is_a_mistake() {
     let text = format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000));
-    check(&text, "1:1-7: nested deeper than 64 levels");
+    check(&text, "1:71-72: nested deeper than 64 levels");
+}
+
+/// Whether `sql` nests deeper than is allowed.
+fn is_too_deep(sql: &str) -> bool {
+    let refused = parse_query(sql).err().map(|mistake| mistake.message);
+    refused
+        .is_some_and(|message| message.contains("nested deeper") || message.contains("more than"))
+}
+
+#[test]
+fn chains_are_as_deep_as_their_operators_are_many() {
+    let chain = |count: usize| format!("SELECT a FROM t WHERE a = 1{}", " AND a = 1".repeat(count));
+    assert!(!is_too_deep(&chain(200)));
+    assert!(is_too_deep(&chain(300)));
+    // Elements of a list do not nest in one another, brackets do.
+    let list = |count: usize| format!("SELECT a FROM t WHERE a IN (1{})", ", -1".repeat(count));
+    assert!(!is_too_deep(&list(5_000)));
+    let brackets = format!("SELECT {}1 + 1{}", "(".repeat(10), &")+1+1".repeat(300));
+    assert!(is_too_deep(&brackets));
+    assert!(is_too_deep(&format!(
+        "SELECT {}1{}",
+        "CASE WHEN a THEN ".repeat(70),
+        " END".repeat(70)
+    )));
 }

@@ -1,0 +1,1 @@
+{% macro f(x) %}({{ x }}){% endmacro %}{% macro g() %}{{ f(1) }}{% endmacro %}

@@ -1,0 +1,1 @@
+SELECT UPPER(TRIM(id)) AS a, CAST(amount AS STRING) || note AS b, JSON_VALUE(note, '$.a') AS c, DATE_FORMAT(at, 'yyyy-MM') AS d, REGEXP_EXTRACT(id, '(a+)b', 1) AS e, CAST(price AS DECIMAL(20, 4)) AS f FROM {{ source("orders") }}

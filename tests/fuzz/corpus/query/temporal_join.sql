@@ -1,0 +1,1 @@
+SELECT o.id, i.name FROM {{ source("orders") }} AS o LEFT JOIN {{ source("items") }} FOR SYSTEM_TIME AS OF o.ts AS i ON o.item = i.sku WHERE o.amount > 1

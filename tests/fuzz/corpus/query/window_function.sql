@@ -1,0 +1,1 @@
+SELECT window_start, window_end, AVG(price) AS p FROM TABLE(TUMBLE(TABLE {{ source("orders") }}, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end

@@ -1,0 +1,1 @@
+WITH a AS (SELECT * FROM {{ source("orders") }}) SELECT COALESCE(note, id) AS x, price * 2 AS y FROM a WHERE ok AND note IN ('a', 'b')
