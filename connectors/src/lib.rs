@@ -6,6 +6,7 @@
 mod cluster;
 pub mod admin;
 mod source;
+mod topic_watch;
 mod sink;
 mod journal;
 
@@ -14,5 +15,8 @@ mod error;
 pub use cluster::Cluster;
 pub use error::ConnectorError;
 pub use journal::{JournalTopic, RawEntry};
-pub use sink::{OutputTopic, TransactionalProducer};
+pub use sink::{
+    OutputProducer, OutputTopic, TRANSACTION_TIMEOUT, TransactionSettings, TransactionalProducer,
+};
 pub use source::{Fetched, KafkaSource, Poll, SliceDecoder, SourceSpec};
+pub use topic_watch::TopicWatch;

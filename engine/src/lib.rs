@@ -41,7 +41,7 @@ pub use check::Checked;
 pub use error::{Error, ErrorKind, Mistakes};
 pub use explain::{CODES, page};
 pub use report::{DiagnosticStyle, render};
-pub use runtime::{RunOptions, RunReport, Status, StatusBoard, StopHandle};
+pub use runtime::{Delivery, RunOptions, RunReport, Status, StatusBoard, StopHandle};
 pub use session::Session;
 
 use runtime::{Names, RunPlan};

@@ -15,7 +15,7 @@ use connectors::{Fetched, SourceSpec};
 use planner::dataflow::{OnGap, Source, SourceRole};
 use stream::{
     Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
-    Watermark,
+    Watermark, failpoint,
 };
 
 use crate::error::RuntimeError;
@@ -28,6 +28,7 @@ use crate::outbox::{Cut, ToEncode};
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
 
+mod grow;
 mod replay;
 
 /// An epoch is cut when this many bytes wait for its commit.
@@ -60,6 +61,8 @@ pub(crate) struct Identity {
     pub(crate) epoch: Epoch,
     pub(crate) instance: InstanceName,
     pub(crate) lease: Duration,
+    /// Ids of the topics that are read, by name.
+    topics: Arc<BTreeMap<String, String>>,
     /// Whether the generation begins with this run.
     is_new: bool,
 }
@@ -68,8 +71,8 @@ impl Identity {
     pub(crate) fn new(
         instance: InstanceName,
         history: &History,
-        lease: Duration,
-        commit_interval: Duration,
+        topics: BTreeMap<String, String>,
+        options: &RunOptions,
     ) -> Result<Self, RuntimeError> {
         let is_new = history.entries.is_empty();
         let journal_id = match &history.journal_id {
@@ -77,8 +80,9 @@ impl Identity {
             None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
         };
         let generation = Generation(history.generation.0 + u64::from(is_new));
-        let lease = lease.max(commit_interval * LEASE_COMMIT_INTERVALS);
-        Ok(Self { journal_id, generation, epoch: history.epoch.next(), instance, lease, is_new })
+        let lease = options.lease.max(options.commit_interval * LEASE_COMMIT_INTERVALS);
+        let (epoch, topics) = (history.epoch.next(), Arc::new(topics));
+        Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new })
     }
 }
 
@@ -118,16 +122,6 @@ pub(crate) struct PartitionView {
 
 impl ReaderView {
     pub(crate) fn new(source: &Source, carried: Option<SourceSpec>, bounds: &[(i64, i64)]) -> Self {
-        let partition = |(first, end): &(i64, i64)| PartitionView {
-            position: *first,
-            first_at_start: *first,
-            end_at_start: *end,
-            is_known: false,
-            is_idle: false,
-            is_at_end: false,
-            newest_timestamp_ms: None,
-            quiet_since: Duration::ZERO,
-        };
         let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         Self {
             name: source.reader.clone(),
@@ -138,12 +132,26 @@ impl ReaderView {
             idle_advance: source.event_time.idle_advance_ms.map(millis),
             idle_since: None,
             carried,
-            partitions: bounds.iter().map(partition).collect(),
+            partitions: bounds.iter().map(|bounds| PartitionView::new(*bounds)).collect(),
         }
     }
 }
 
 impl PartitionView {
+    /// A partition with these first and end offsets.
+    fn new((first, end): (i64, i64)) -> Self {
+        Self {
+            position: first,
+            first_at_start: first,
+            end_at_start: end,
+            is_known: false,
+            is_idle: false,
+            is_at_end: false,
+            newest_timestamp_ms: None,
+            quiet_since: Duration::ZERO,
+        }
+    }
+
     /// Whether everything that was there at the start has been folded.
     fn is_caught_up(&self) -> bool {
         self.position >= self.end_at_start
@@ -237,6 +245,7 @@ impl Driver {
         if !history.entries.is_empty() {
             self.board.update(|status| status.phase = Phase::Replaying);
             self.replay(history)?;
+            tracing::info!(records = self.replayed_records, "the journal was replayed");
         }
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
@@ -306,6 +315,7 @@ impl Driver {
 
     fn start_new_partitions(&mut self) -> Result<(), RuntimeError> {
         for reader in 0..self.readers.len() {
+            self.note_growth(reader)?;
             for partition in 0..self.readers[reader].partitions.len() {
                 let name = self.readers[reader].name.clone();
                 let at = &mut self.readers[reader].partitions[partition];
@@ -324,6 +334,7 @@ impl Driver {
     fn live(&mut self) -> Result<bool, RuntimeError> {
         loop {
             self.check_failure()?;
+            self.grow()?;
             self.look_at_ends()?;
             if self.inbox.lock().is_stopping {
                 return Ok(true);
@@ -604,6 +615,7 @@ impl Driver {
 
     /// Ends the epoch: its entry goes to the encoder behind its outputs.
     fn cut(&mut self) -> Result<(), RuntimeError> {
+        failpoint::reach("commit.1.before")?;
         let header = Header {
             journal_id: self.identity.journal_id.clone(),
             generation: self.identity.generation,
@@ -611,10 +623,12 @@ impl Driver {
             instance: self.identity.instance.clone(),
             lease_ms: u64::try_from(self.identity.lease.as_millis()).unwrap_or(u64::MAX),
             fold_version: FOLD_VERSION,
+            topics: Arc::clone(&self.identity.topics),
         };
         let entry = Entry { header, items: std::mem::take(&mut self.items) };
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
+        failpoint::reach("commit.1.after")?;
         self.identity.epoch = self.identity.epoch.next();
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {

@@ -32,6 +32,8 @@ pub(crate) struct PartitionInbox {
     pub(crate) pieces: VecDeque<Piece>,
     /// Everything committed up to here has been put into `pieces`; `None` while more is coming.
     pub(crate) end: Option<i64>,
+    /// First offset and end offset of a partition that the topic got while running.
+    pub(crate) bounds: (i64, i64),
 }
 
 /// What the threads share.
@@ -76,6 +78,22 @@ impl Inbox {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         // The state is consistent at every unlock, so a panic elsewhere does not spoil it.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic of a reader has got partitions, with these first and end offsets. Reader and fold
+    /// find them by themselves: the one reads them, the other journals that they begin.
+    pub(crate) fn grow(&self, reader: usize, bounds: &[(i64, i64)]) {
+        let mut shared = self.lock();
+        let partition =
+            |bounds: &(i64, i64)| PartitionInbox { bounds: *bounds, ..PartitionInbox::default() };
+        shared.readers[reader].extend(bounds.iter().map(partition));
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    /// Bounds of the partitions of a reader beyond the first `known` ones.
+    pub(crate) fn grown(&self, reader: usize, known: usize) -> Vec<(i64, i64)> {
+        self.lock().readers[reader].iter().skip(known).map(|partition| partition.bounds).collect()
     }
 
     /// A reader puts a piece; the caller has seen that there is room.

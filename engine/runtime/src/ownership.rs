@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{Cluster, JournalTopic, OutputTopic, RawEntry, TransactionalProducer};
+use connectors::{
+    Cluster, JournalTopic, OutputTopic, RawEntry, TransactionSettings, TransactionalProducer,
+};
 use stream::{Epoch, InstanceName};
 
 use crate::error::RuntimeError;
@@ -22,8 +24,8 @@ pub(crate) struct Claim {
     pub(crate) cluster: Cluster,
     /// The journal's topic.
     pub(crate) journal: String,
-    /// Kafka's `transactional.id`.
-    pub(crate) transactional_id: String,
+    /// Name and time limit of the transactions.
+    pub(crate) transactions: TransactionSettings,
     /// Topics that will be written, by index.
     pub(crate) topics: Vec<OutputTopic>,
     /// This process.
@@ -107,8 +109,7 @@ impl Ownership {
 
     fn open_producer(&self) -> Result<TransactionalProducer, RuntimeError> {
         let claim = &self.claim;
-        let id = &claim.transactional_id;
-        Ok(TransactionalProducer::open(&claim.cluster, id, &claim.topics)?)
+        Ok(TransactionalProducer::open(&claim.cluster, &claim.transactions, &claim.topics)?)
     }
 
     fn check_still_owner(&self) -> Result<(), RuntimeError> {

@@ -14,6 +14,7 @@ fn entry(items: Vec<JournalItem>) -> Entry {
             instance: InstanceName(Arc::from("host-1")),
             lease_ms: 10_000,
             fold_version: FOLD_VERSION,
+            topics: Arc::new([("clicks".to_owned(), "id".to_owned())].into()),
         },
         items,
     }
