@@ -223,10 +223,9 @@ impl Sender {
             }
         }
         let key = Some(event.session_id.as_bytes());
-        Ok(self.producer.produce(
-            &self.topic,
-            &Record { key, value: Some(&value), ..Record::default() },
-        )?)
+        Ok(self
+            .producer
+            .produce(&self.topic, &Record { key, value: Some(&value), ..Record::default() })?)
     }
 }
 

@@ -13,6 +13,7 @@ mod client;
 #[path = "support/command.rs"]
 mod command;
 #[path = "support/embedded.rs"]
+#[expect(dead_code, reason = "the conformance suite opens its folder again")]
 mod embedded;
 #[path = "support/kafka.rs"]
 mod kafka;
@@ -26,6 +27,8 @@ mod running;
 mod feed;
 #[path = "faults/judge.rs"]
 mod judge;
+#[path = "faults/reader.rs"]
+mod reader;
 #[path = "faults/world.rs"]
 mod world;
 

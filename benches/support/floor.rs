@@ -11,8 +11,8 @@ use std::time::Duration;
 use arrow_kafka::{
     Consumer, Message, PartitionQueue, PartitionStart, Producer, Record, Start, TopicHandle,
 };
-use connectors::{Cluster, TransactionSettings};
 use connectors::admin::{Admin, TopicSpec};
+use connectors::{Cluster, TransactionSettings};
 use stream::{Clock, SystemClock};
 
 use super::Failure;

@@ -31,6 +31,8 @@ pub struct OutputTopic {
     pub topic: String,
     /// `compression.type` of the topic, where the client shall compress like it.
     pub compression: Option<String>,
+    /// `max.message.bytes` of the topic, a limit on batches of records.
+    pub max_message_bytes: usize,
 }
 
 /// A transactional producer's name, and how long its transactions may take.
@@ -63,8 +65,7 @@ impl TransactionalProducer {
         let writer = Arc::new(Writer::open(&cluster.transactional_settings(settings), topics)?);
         let watch = Watch::new(cluster, settings.timeout * TIMEOUTS_UNTIL_HUNG);
         let calls = Calls::start(&writer, watch);
-        let mut this =
-            Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
+        let mut this = Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
         let timeout = settings.timeout;
         this.calls.run("take over the transactional id", move |writer| {
             writer.producer().init_transactions(timeout)

@@ -189,8 +189,7 @@ impl KafkaSource {
                 start: Start::At(*offset),
             })
             .collect();
-        for (mut queue, (partition, _)) in
-            self.consumer.assign(&starts)?.into_iter().zip(positions)
+        for (mut queue, (partition, _)) in self.consumer.assign(&starts)?.into_iter().zip(positions)
         {
             if let Some(ready) = &self.ready {
                 queue.on_ready(Arc::clone(ready));

@@ -51,8 +51,7 @@ impl Feed {
     pub(crate) fn row(&mut self, partition: usize) {
         let number = self.fed[partition];
         let (key, at) = (key_of(number), time_of(number));
-        let row =
-            format!(r#"{{"part":{partition},"seq":{number},"k":"{key}","at":"{at}"}}"#);
+        let row = format!(r#"{{"part":{partition},"seq":{number},"k":"{key}","at":"{at}"}}"#);
         self.raw(partition, row.as_bytes());
         self.fed[partition] += 1;
     }
@@ -64,12 +63,18 @@ impl Feed {
         loop {
             match self.producer.send(record) {
                 Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
+                    record = refused;
+                    self.producer.poll(TICK);
+                }
+                // A new partition is known once the topic has been asked for again.
                 Err((
-                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull),
+                    KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition),
                     refused,
                 )) => {
                     record = refused;
-                    self.producer.poll(TICK);
+                    let client = self.producer.client();
+                    client.fetch_metadata(Some(&self.topic), PATIENCE).expect("the topic is there");
                 }
                 Err((error, _)) => panic!("feeding: {error}"),
             }

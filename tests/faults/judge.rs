@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::client::{Cluster, Reads};
 use crate::feed::{key_of, second_text};
+use crate::reader::committed_values;
 
 /// What is the matter with the outputs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -70,14 +70,20 @@ impl fmt::Display for Verdict {
 
 /// Judges the committed rows of both models, when `fed` rows were fed into each partition and all
 /// windows have fired.
-pub(crate) fn judge(cluster: &Cluster, copies: &str, sums: &str, fed: &[u64]) -> Verdict {
+pub(crate) fn judge(brokers: &str, copies: &str, sums: &str, fed: &[u64]) -> Verdict {
     let mut verdict = Verdict::default();
+    let values = committed_values(brokers, &[copies, sums]);
     let expected: Vec<_> = (0_u64..)
         .zip(fed)
         .flat_map(|(part, count)| (0..*count).map(move |number| row_of(part, number)))
         .collect();
-    let found = counted(&cluster.values(copies, Reads::Committed), |row| {
-        Some((row["part"].as_u64()?, row["seq"].as_u64()?, text(&row["k"])?, row["proof"].as_u64()?))
+    let found = counted(&values[0], |row| {
+        Some((
+            row["part"].as_u64()?,
+            row["seq"].as_u64()?,
+            text(&row["k"])?,
+            row["proof"].as_u64()?,
+        ))
     });
     verdict.count(&expected, found);
     let mut windows: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
@@ -90,7 +96,7 @@ pub(crate) fn judge(cluster: &Cluster, copies: &str, sums: &str, fed: &[u64]) ->
     }
     let expected: Vec<_> =
         windows.into_iter().map(|((key, started), (n, total))| (key, started, n, total)).collect();
-    let found = counted(&cluster.values(sums, Reads::Committed), |row| {
+    let found = counted(&values[1], |row| {
         let (key, started) = (text(&row["k"])?, text(&row["started"])?);
         Some((key, started, row["n"].as_u64()?, row["total"].as_u64()?))
     });

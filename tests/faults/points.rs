@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 use broker::{Broker, BrokerConfig, Port};
 use stream::failpoint::POINTS;
 
-use crate::client::{Cluster, Reads};
 use crate::command::{Folder, Output, finished};
+use crate::reader::committed_values;
 
 const OUTPUTS: [&str; 4] = [
     "ecom.events-clean.v1",
@@ -24,6 +24,9 @@ const OUTPUTS: [&str; 4] = [
 ];
 
 const FINISH: [&str; 5] = ["run", "--once", "--close-windows", "--commit-interval", "10ms"];
+
+/// So many cases of a test run at a time.
+const AT_ONCE: usize = 4;
 
 /// By output and row how often it is there.
 type Rows = BTreeMap<(&'static str, String), u64>;
@@ -50,21 +53,30 @@ fn an_error_at_each_point_changes_no_row() {
 
 fn check_all(action: &str, times: u32) {
     let template = template();
-    for point in POINTS {
-        let folder = Folder::new();
-        copy(template.folder.path(), folder.path());
-        let failpoint = format!("{point}={action}@{times}");
-        let failed = run(&folder, Some(&failpoint));
-        match action {
-            "abort" => assert_eq!(failed.code, -1, "{failpoint} is not reached: {}", failed.err),
-            _ => assert!(failed.err.contains(point), "{failpoint} is not reached: {}", failed.err),
+    // A case is mostly waiting for brokers that start and end.
+    std::thread::scope(|scope| {
+        for points in POINTS.chunks(POINTS.len().div_ceil(AT_ONCE)) {
+            scope.spawn(move || {
+                points.iter().for_each(|point| check(template, point, action, times))
+            });
         }
-        let finished = run(&folder, None);
-        assert_eq!(finished.code, 0, "after {failpoint}: {}", finished.err);
-        let rows = rows(folder.path());
-        let (lost, doubled) = difference(&template.expected, &rows);
-        assert!(lost.is_empty() && doubled.is_empty(), "{failpoint}: {lost:?} {doubled:?}");
+    });
+}
+
+fn check(template: &Template, point: &str, action: &str, times: u32) {
+    let folder = Folder::new();
+    copy(template.folder.path(), folder.path());
+    let failpoint = format!("{point}={action}@{times}");
+    let failed = run(&folder, Some(&failpoint));
+    match action {
+        "abort" => assert_eq!(failed.code, -1, "{failpoint} is not reached: {}", failed.err),
+        _ => assert!(failed.err.contains(point), "{failpoint} is not reached: {}", failed.err),
     }
+    let finished = run(&folder, None);
+    assert_eq!(finished.code, 0, "after {failpoint}: {}", finished.err);
+    let rows = rows(folder.path());
+    let (lost, doubled) = difference(&template.expected, &rows);
+    assert!(lost.is_empty() && doubled.is_empty(), "{failpoint}: {lost:?} {doubled:?}");
 }
 
 /// Some of the rows that are too few, and too many.
@@ -125,10 +137,10 @@ fn template() -> &'static Template {
 fn rows(folder: &Path) -> Rows {
     let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder.join(".engine")) };
     let broker = Broker::open(&config).expect("the project's broker opens");
-    let cluster = Cluster::at(broker.address().to_string());
     let mut rows = Rows::new();
-    for topic in OUTPUTS {
-        for value in cluster.values(topic, Reads::Committed) {
+    let values = committed_values(&broker.address().to_string(), &OUTPUTS);
+    for (topic, values) in OUTPUTS.into_iter().zip(values) {
+        for value in values {
             *rows.entry((topic, value)).or_default() += 1;
         }
     }

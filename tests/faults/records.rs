@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::client::Reads;
+use crate::reader::{Committed, committed_records};
 use crate::world::{Engine, PARTITIONS, World, on_each_broker, wait_until};
 
 /// What no source can read, and what each has to do with it.
@@ -31,11 +31,12 @@ fn poison_goes_to_the_dead_letters_and_changes_no_row() {
         feed.raw(2, deep.as_bytes());
         let fed = feed.flush();
         world.settle(&fed).is_exact();
-        let letters = world.cluster.read("_engine.poison.default.dead_letters", Reads::Committed);
+        let letters = world.dead_letters();
         assert_eq!(letters.len(), POISON.len() + 1, "bad in = dead letters out");
         for letter in letters {
-            let header = |name: &str| letter.headers.iter().any(|(key, _)| key == name);
-            assert!(header("engine.reason") && header("engine.offset"), "{letter:?}");
+            assert_eq!(letter.header("engine.topic"), Some("poison.events"), "{letter:?}");
+            assert!(letter.header("engine.reason").is_some(), "{letter:?}");
+            assert!(letter.header("engine.offset").is_some(), "{letter:?}");
         }
     });
 }
@@ -44,24 +45,25 @@ fn poison_goes_to_the_dead_letters_and_changes_no_row() {
 fn a_row_too_large_for_its_topic_is_a_dead_letter() {
     on_each_broker(|brokers| {
         let world = World::new(brokers, "large");
-        world.change("models/copies.yml", "partitions: 3", "partitions: 3\n      config: {max.message.bytes: 2000}");
+        world.change(
+            "models/copies.yml",
+            "partitions: 3",
+            "partitions: 3\n      config: {max.message.bytes: 2000}",
+        );
         let mut feed = world.feed();
         feed.rows(50);
         let long = "x".repeat(5_000);
-        let row = format!(
-            r#"{{"part":0,"seq":7,"k":"{long}","at":"2026-01-01T00:00:00.500Z"}}"#
-        );
+        let row = format!(r#"{{"part":0,"seq":7,"k":"{long}","at":"2026-01-01T00:00:00.500Z"}}"#);
         feed.raw(0, row.as_bytes());
         feed.rows(50);
         feed.flush();
-        assert_eq!(world.folder.engine(&["run", "--once"]).code, 0);
+        let output = world.folder.engine(&["run", "--once"]);
+        assert_eq!(output.code, 0, "{}", output.err);
         assert_eq!(world.committed(), 100 * PARTITIONS, "all but the large one");
-        let letters = world.cluster.read("_engine.large.default.dead_letters", Reads::Committed);
+        let letters = world.dead_letters();
         let [letter] = letters.as_slice() else { panic!("one letter: {letters:?}") };
-        let reason = letter.headers.iter().find(|(key, _)| key == "engine.reason");
-        assert_eq!(reason.map(|(_, value)| value.as_str()), Some("oversized"), "{letter:?}");
-        let value = letter.value.as_deref().expect("its row");
-        let value: Value = serde_json::from_str(value).expect("as JSON");
+        assert_eq!(letter.header("engine.reason"), Some("oversized"), "{letter:?}");
+        let value: Value = serde_json::from_str(&letter.value).expect("its row as JSON");
         assert_eq!(value["seq"], 7);
     });
 }
@@ -114,4 +116,11 @@ fn skew_is_slower_and_not_wrong() {
         let fed = feed.flush();
         world.settle(&fed).is_exact();
     });
+}
+
+impl World {
+    fn dead_letters(&self) -> Vec<Committed> {
+        let topic = format!("_engine.{}.default.dead_letters", self.prefix);
+        committed_records(&self.brokers, &[&topic]).remove(0)
+    }
 }

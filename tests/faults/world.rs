@@ -6,13 +6,13 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rdkafka::consumer::Consumer;
 use stream::{Clock, SystemClock};
 
-use crate::client::{Cluster, PATIENCE, Reads};
+use crate::client::{Cluster, PATIENCE};
 use crate::command::Folder;
 use crate::feed::Feed;
 use crate::judge::{Verdict, judge};
+use crate::reader::committed_values;
 
 /// Partitions of the source.
 pub(crate) const PARTITIONS: usize = 3;
@@ -84,28 +84,24 @@ impl World {
 
     /// Judges the committed outputs as they are.
     pub(crate) fn judge(&self, fed: &[u64]) -> Verdict {
-        judge(&self.cluster, &self.topic("copies"), &self.topic("sums"), fed)
+        judge(&self.brokers, &self.topic("copies"), &self.topic("sums"), fed)
     }
 
     /// Whether a reader of committed records can see any row of `copies`.
     pub(crate) fn has_output(&self) -> bool {
-        let consumer = self.cluster.consumer("look", Reads::Committed);
-        let metadata = consumer.fetch_metadata(Some(&self.topic("copies")), PATIENCE);
-        let exists = metadata.is_ok_and(|it| !it.topics()[0].partitions().is_empty());
-        exists && self.committed() > 0
+        self.committed() > 0
     }
 
     /// Rows of `copies` that a reader of committed records can see.
     pub(crate) fn committed(&self) -> usize {
-        self.cluster.read(&self.topic("copies"), Reads::Committed).len()
+        committed_values(&self.brokers, &[&self.topic("copies")])[0].len()
     }
 }
 
 fn project(brokers: &str, prefix: &str) -> Folder {
     let folder = Folder::new();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/faults");
-    for file in
-        ["stream_project.yml", "sources/events.yml", "models/copies.yml", "models/sums.yml"]
+    for file in ["stream_project.yml", "sources/events.yml", "models/copies.yml", "models/sums.yml"]
     {
         let text = std::fs::read_to_string(fixture.join(file)).expect("the fixture is there");
         folder.write(file, text.replace("PREFIX", prefix).replace("BROKERS", brokers));
@@ -153,15 +149,20 @@ impl Engine {
     /// Waits until it has said `text`.
     #[track_caller]
     pub(crate) fn await_message(&mut self, text: &str) {
-        wait_until(&format!("a message with `{text}`"), || {
-            let messages = self.messages();
-            let ended = self.child.try_wait().expect("the child is ours");
-            assert!(
-                ended.is_none() || messages.contains(text),
-                "it ended without `{text}`: {messages}"
-            );
-            messages.contains(text)
-        });
+        let path = self.messages.clone();
+        let read = || std::fs::read_to_string(&path).expect("its messages can be read");
+        wait_until_told(
+            || format!("message with `{text}` in {}", read()),
+            || {
+                let messages = read();
+                let ended = self.child.try_wait().expect("the child is ours");
+                assert!(
+                    ended.is_none() || messages.contains(text),
+                    "it ended without `{text}`: {messages}"
+                );
+                messages.contains(text)
+            },
+        );
     }
 
     /// Sends a signal by its name.
@@ -180,8 +181,12 @@ impl Engine {
 
     /// Waits for its end: exit code (-1 after a signal) and messages.
     pub(crate) fn end(mut self) -> (i32, String) {
-        let mut code = None;
-        wait_until("the engine's end", || {
+        let (mut code, messages) = (None, self.messages.clone());
+        let told = || {
+            let messages = std::fs::read_to_string(&messages).unwrap_or_default();
+            format!("end of the engine, which says: {messages}")
+        };
+        wait_until_told(told, || {
             code = self.child.try_wait().expect("the child is ours");
             code.is_some()
         });
@@ -208,10 +213,15 @@ impl Drop for Engine {
 
 /// Waits until something is so.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_until_told(|| what.to_owned(), is_so);
+}
+
+#[track_caller]
+fn wait_until_told(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
     let clock = SystemClock::new();
     while !is_so() {
-        assert!(clock.monotonic() < PATIENCE * 2, "no {what} within {:?}", PATIENCE * 2);
+        assert!(clock.monotonic() < PATIENCE, "within {PATIENCE:?} no {}", what());
         pause(LOOK);
     }
 }

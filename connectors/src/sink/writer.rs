@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arrow_kafka::{Encoded, Producer, ProducerEvent, Record, TopicHandle};
+use arrow_kafka::{Encoded, KafkaError, Producer, ProducerEvent, Record, TopicHandle};
 
 use super::OutputTopic;
 use crate::ConnectorError;
@@ -16,6 +16,12 @@ const ROOM_WAIT: Duration = Duration::from_millis(20);
 
 /// How long the event thread waits for an event before it looks whether it shall end.
 const EVENT_WAIT: Duration = Duration::from_millis(100);
+
+/// librdkafka's default for batches and records.
+const BATCH_BYTES: usize = 1_000_000;
+
+/// The largest record that librdkafka can be told to take.
+const RECORD_BYTES_MAX: usize = 1_000_000_000;
 
 /// A producer and its topics.
 pub(super) struct Writer {
@@ -31,7 +37,8 @@ impl Writer {
         settings: &[(String, String)],
         topics: &[OutputTopic],
     ) -> Result<Self, ConnectorError> {
-        let producer = Arc::new(Producer::open(settings)?);
+        let settings = [settings, &size_settings(topics)].concat();
+        let producer = Arc::new(Producer::open(&settings)?);
         let failed_delivery = Arc::new(Mutex::new(None));
         let is_closing = Arc::new(AtomicBool::new(false));
         let events = serve_events(&producer, &failed_delivery, &is_closing);
@@ -85,8 +92,13 @@ impl Writer {
         Ok(flushed?)
     }
 
-    /// The first failed delivery, as an error.
+    /// The first failed delivery, as an error. A producer that can do nothing more purges its
+    /// records: then why it cannot is the error.
     fn check_delivered(&self) -> Result<(), ConnectorError> {
+        if let Some(failure) = self.producer.fatal_error() {
+            let action = "deliver records".to_owned();
+            return Err(KafkaError::Call { action, failure }.into());
+        }
         let failed = self.failed_delivery.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failed {
             Some(ProducerEvent::DeliveryFailed { error, .. }) => Err(error.into()),
@@ -119,6 +131,20 @@ impl Drop for Writer {
             tracing::error!("the thread that serves the producer's events panicked");
         }
     }
+}
+
+/// librdkafka has one limit for all topics, and a batch that a topic refuses is lost whole: batches
+/// must fit the topic that takes least, single records only that which takes most. A batch's limit
+/// does not count for its first record.
+fn size_settings(topics: &[OutputTopic]) -> Vec<(String, String)> {
+    let limits = || topics.iter().map(|topic| topic.max_message_bytes);
+    let batch = limits().min().map_or(BATCH_BYTES, |least| least.clamp(1, BATCH_BYTES));
+    let record =
+        limits().max().map_or(BATCH_BYTES, |most| most.clamp(BATCH_BYTES, RECORD_BYTES_MAX));
+    vec![
+        ("batch.size".to_owned(), batch.to_string()),
+        ("message.max.bytes".to_owned(), record.to_string()),
+    ]
 }
 
 fn serve_events(

@@ -135,7 +135,9 @@ pub enum RuntimeError {
         end: i64,
     },
     /// The run ended while it was not known whether the last epoch was committed.
-    #[error("stopped while the last epoch could not be committed ({reason}); a later run settles it")]
+    #[error(
+        "stopped while the last epoch could not be committed ({reason}); a later run settles it"
+    )]
     Unsettled {
         /// Why not.
         reason: String,

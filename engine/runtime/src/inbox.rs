@@ -64,15 +64,14 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox for readers with these numbers of partitions.
-    pub(crate) fn of(partitions: &[usize]) -> Self {
-        let readers = partitions
+    /// Makes room for readers with these numbers of partitions.
+    pub(crate) fn add_readers(&self, partitions: &[usize]) {
+        let mut shared = self.lock();
+        shared.readers = partitions
             .iter()
             .map(|count| (0..*count).map(|_| PartitionInbox::default()).collect())
             .collect();
-        let ready = vec![true; partitions.len()];
-        let shared = Shared { readers, ready, ..Shared::default() };
-        Self { shared: Mutex::new(shared), ..Self::default() }
+        shared.ready = vec![true; partitions.len()];
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {

@@ -79,7 +79,9 @@ impl Ownership {
             entries.extend(self.wait_for_lease(inbox)?);
             let producer = self.open_producer()?;
             let new = self.read()?;
-            let is_contested = new.iter().any(|entry| entry.header.instance != self.claim.instance);
+            // Entries of an owner that is pushed aside may have come until the moment of it.
+            let is_contested = !self.claim.is_taking_over
+                && new.iter().any(|entry| entry.header.instance != self.claim.instance);
             entries.extend(new);
             if !is_contested {
                 return Ok((entries, producer));

@@ -164,17 +164,17 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
     let dataflow = Arc::new(plan.dataflow.clone());
-    let mut readers = open_readers(plan, &prepared)?;
-    let partitions: Vec<usize> =
-        readers.iter().map(|reader| reader.view.partitions.len()).collect();
-    let watch = watch_topics(plan, &readers)?;
-    let inbox = Arc::new(Inbox::of(&partitions));
+    let inbox = Arc::new(Inbox::default());
     plan.stop.attach(&inbox);
 
     let instance = new_instance()?;
     let mut ownership = Ownership::open(claim(plan, &prepared, &instance, local.owners()))?;
     let (entries, producer) = ownership.acquire(&inbox)?;
     let history = recall(plan, &local, &ownership, entries)?;
+    // Only an owner looks at the topics: who waits for another one's end would know them as they
+    // were before it.
+    let mut readers = open_readers(plan, &prepared, &inbox)?;
+    let watch = watch_topics(plan, &readers)?;
     let topics = watch.ids();
     history.check_topics(&topics)?;
     local.add_owner(&instance)?;
@@ -297,8 +297,13 @@ fn start_readers(
     Ok(views)
 }
 
-fn open_readers(plan: &RunPlan, prepared: &Prepared) -> Result<Vec<OpenReader>, RuntimeError> {
-    plan.dataflow
+fn open_readers(
+    plan: &RunPlan,
+    prepared: &Prepared,
+    inbox: &Inbox,
+) -> Result<Vec<OpenReader>, RuntimeError> {
+    let readers = plan
+        .dataflow
         .sources()
         .map(|(_, source)| {
             let is_carrying = is_carrying(prepared, source);
@@ -312,7 +317,11 @@ fn open_readers(plan: &RunPlan, prepared: &Prepared) -> Result<Vec<OpenReader>, 
                 limits: Vec::new(),
             })
         })
-        .collect()
+        .collect::<Result<Vec<OpenReader>, RuntimeError>>()?;
+    let partitions: Vec<usize> =
+        readers.iter().map(|reader| reader.view.partitions.len()).collect();
+    inbox.add_readers(&partitions);
+    Ok(readers)
 }
 
 fn watch_topics(plan: &RunPlan, readers: &[OpenReader]) -> Result<TopicWatch, RuntimeError> {

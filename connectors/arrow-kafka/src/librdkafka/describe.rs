@@ -60,11 +60,7 @@ impl Drop for Question<'_> {
 }
 
 impl<'a> Question<'a> {
-    fn new(
-        client: &'a Arc<Client>,
-        names: &[&str],
-        timeout: Duration,
-    ) -> Result<Self, KafkaError> {
+    fn new(client: &'a Arc<Client>, names: &[&str], timeout: Duration) -> Result<Self, KafkaError> {
         let names: Vec<CString> =
             names.iter().map(|name| c_string(name)).collect::<Result<_, _>>()?;
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
@@ -117,8 +113,7 @@ impl<'a> Question<'a> {
             );
         }
         // SAFETY: the queue is alive; the event is ours until destroyed.
-        let event =
-            unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), milliseconds(timeout)) };
+        let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), milliseconds(timeout)) };
         NonNull::new(event).map(|event| Answer { event })
     }
 }
@@ -144,8 +139,7 @@ impl Answer {
         }
         let mut count = 0;
         // SAFETY: the result lives as long as the event.
-        let first =
-            unsafe { sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count) };
+        let first = unsafe { sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count) };
         if first.is_null() {
             return Vec::new();
         }
