@@ -305,7 +305,13 @@ impl Decoder {
         let columns = self.columns.iter_mut();
         let appended = match &self.scanner {
             Scanner::Json(json) => append_each(columns, |target| match target.source {
-                Source::Field(slot) => target.column.append(json.token(slot, text, scratch)),
+                Source::Field(slot) => match (target.column.texts(), json.plain_text(slot)) {
+                    (Some(texts), Some(place)) => {
+                        texts.append_part(payload, place);
+                        Ok(())
+                    }
+                    _ => target.column.append(json.token(slot, text, scratch)),
+                },
                 _ => target.append_metadata(message),
             }),
             Scanner::Csv(csv) => append_each(columns, |target| match target.source {

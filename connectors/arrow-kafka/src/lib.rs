@@ -21,6 +21,7 @@ mod consumer;
 
 mod decode;
 mod rejected;
+mod text_builder;
 
 mod encode;
 
@@ -45,3 +46,4 @@ pub use error::{CodecError, ErrorCode, Failure, KafkaError};
 pub use message::{Headers, Message, MessageBatch, OwnedMessages};
 pub use producer::{Producer, ProducerEvent, Record, TopicHandle};
 pub use rejected::{Problem, RejectReason, Rejected};
+pub use text_builder::TextBuilder;

@@ -21,6 +21,7 @@ pub mod operator;
 pub mod operators;
 mod accumulate;
 mod evaluate;
+mod gather;
 mod key;
 mod row_store;
 mod slots;

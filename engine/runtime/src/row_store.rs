@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_empty_array, new_null_array};
-use arrow::compute::interleave;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use crate::gather::gather;
 use crate::slots::{Slots, slot};
 
 /// A chunk below this many rows is small.
@@ -112,7 +112,7 @@ impl RowStore {
             }
             let mut arrays: Vec<&dyn Array> = vec![null.as_ref()];
             arrays.extend(used.iter().map(|chunk| chunk.columns[column].as_ref()));
-            interleave(&arrays, &indices)
+            gather(&arrays, &indices)
         });
         columns.collect()
     }

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use arrow::buffer::NullBuffer;
+
 /// Slots in a chunk: what one write after a snapshot may have to copy.
 pub(crate) const CHUNK_SLOTS: usize = 16 * 1024;
 
@@ -32,6 +34,20 @@ impl Selection {
     /// The (row, slot) pairs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         self.rows.iter().zip(&self.slots).map(|(row, slot)| (*row as usize, *slot))
+    }
+
+    /// Gives `visit` the pairs whose row is valid: the selection itself where all are.
+    pub(crate) fn where_valid<T>(
+        &self,
+        nulls: Option<&NullBuffer>,
+        visit: impl FnOnce(&Self) -> T,
+    ) -> T {
+        match nulls {
+            Some(nulls) if nulls.null_count() > 0 => {
+                visit(&self.filtered(|row| nulls.is_valid(row)))
+            }
+            _ => visit(self),
+        }
     }
 
     /// The pairs whose row is wanted.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Builder,
-    Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    PrimitiveArray, PrimitiveBuilder, StringBuilder,
+    ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, PrimitiveArray,
+    PrimitiveBuilder,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Int64Type, Time32MillisecondType, TimeUnit, TimestampMicrosecondType,
@@ -18,6 +18,7 @@ use super::nested::{self, Value};
 use super::time::LastDate;
 use super::{number, time};
 use crate::rejected::{Misfit, Problem};
+use crate::text_builder::TextBuilder;
 
 /// What stands in a record's field, as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub(super) struct Column {
 }
 
 enum Builder {
-    Text(StringBuilder),
+    Text(TextBuilder),
     Bytes(BinaryBuilder),
     Bool(BooleanBuilder),
     Int8(Int8Builder),
@@ -73,7 +74,7 @@ impl Column {
     /// An empty column; none for a type that no record can be decoded to.
     pub(super) fn new(data_type: &DataType) -> Option<Self> {
         let builder = match data_type {
-            DataType::Utf8 => Builder::Text(StringBuilder::new()),
+            DataType::Utf8 => Builder::Text(TextBuilder::with_capacity(0, 0)),
             DataType::Binary => Builder::Bytes(BinaryBuilder::new()),
             DataType::Boolean => Builder::Bool(BooleanBuilder::new()),
             DataType::Int8 => Builder::Int8(Int8Builder::new()),
@@ -104,17 +105,19 @@ impl Column {
         Some(Self { data_type: data_type.clone(), builder })
     }
 
+    /// The texts of a STRING column.
+    #[inline]
+    pub(super) fn texts(&mut self) -> Option<&mut TextBuilder> {
+        match &mut self.builder {
+            Builder::Text(texts) => Some(texts),
+            _ => None,
+        }
+    }
+
     /// Appends the value of `token`, or nothing if it does not fit.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "most values are text and take only a few steps")]
     pub(super) fn append(&mut self, token: Token<'_>) -> Result<(), Misfit> {
-        // The two that matter most come before all others.
         if token == Token::Null {
             self.append_null();
-            return Ok(());
-        }
-        if let (Builder::Text(builder), Token::Text(text)) = (&mut self.builder, token) {
-            builder.append_value(text);
             return Ok(());
         }
         self.append_value(token).map_err(|misfit| misfit.into_misfit(&self.data_type, token.text()))
@@ -123,7 +126,7 @@ impl Column {
     fn append_value(&mut self, token: Token<'_>) -> Result<(), Wrong> {
         match &mut self.builder {
             Builder::Text(builder) => match token {
-                Token::Nested(json) => builder.append_value(compact(json)),
+                Token::Nested(json) => builder.append_value(&compact(json)),
                 token => builder.append_value(token.text()),
             },
             Builder::Bytes(builder) => builder.append_value(bytes(token)?),
@@ -226,11 +229,7 @@ impl Column {
     /// The finished array; the column is empty afterwards, with room for another such batch.
     pub(super) fn finish(&mut self) -> ArrayRef {
         match &mut self.builder {
-            Builder::Text(builder) => {
-                let array = builder.finish();
-                *builder = StringBuilder::with_capacity(array.len(), array.value_data().len());
-                Arc::new(array)
-            }
+            Builder::Text(builder) => Arc::new(builder.finish()),
             Builder::Bytes(builder) => Arc::new(builder.finish()),
             Builder::Bool(builder) => Arc::new(builder.finish()),
             Builder::Int8(builder) => Arc::new(finished(builder)),

@@ -1,8 +1,8 @@
 //! One JSON object a message, scanned once, straight to the fields that are wanted.
 //!
 //! The whole value is checked against RFC 8259, also where nothing is wanted from it. Fields mostly
-//! come in the same order, so each key remembers which came after it: a guess that holds costs one
-//! comparison, no search.
+//! come in the same order, written the same way, so each key remembers which came after it, with the
+//! comma, colon and white space around it: a guess that holds costs one comparison, no search.
 //!
 //! **Invariant:** a scan that fails leaves no column touched; appending is another step.
 
@@ -10,6 +10,7 @@ mod scan;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 pub(super) use scan::Kind;
 use scan::{Cursor, KeyBytes, Span, Stopped};
@@ -21,9 +22,9 @@ use crate::rejected::RejectReason;
 pub(super) struct JsonScanner {
     /// Wanted names and their slots.
     names: HashMap<Box<str>, usize>,
-    /// Keys seen so far; the first is no key but the object's start.
+    /// Keys seen so far; the first two are no keys but [`START`] and [`UNKNOWN`].
     known: Vec<KnownKey>,
-    /// The same by their bytes as written, without quotes.
+    /// The same by their bytes as written.
     ids: HashMap<Box<[u8]>, usize>,
     slots: Vec<Span>,
 }
@@ -33,7 +34,7 @@ struct KnownKey {
     bytes: KeyBytes,
     /// Where its value goes; [`UNWANTED`] if nowhere.
     slot: usize,
-    /// The keys that came after it last, the latest first; 0 is none.
+    /// The keys that came after it last, the latest first; [`START`] is none.
     next: [usize; 2],
 }
 
@@ -43,6 +44,8 @@ const MAX_KNOWN_KEYS: usize = 4_096;
 const MAX_KNOWN_KEY_BYTES: usize = 256;
 /// The id of the object's start.
 const START: usize = 0;
+/// The id of a key that is not remembered.
+const UNKNOWN: usize = 1;
 /// A slot that does not exist.
 const UNWANTED: usize = usize::MAX;
 
@@ -55,8 +58,8 @@ impl JsonScanner {
             .enumerate()
             .map(|(slot, name)| (name.clone().into_boxed_str(), slot))
             .collect();
-        let start = KnownKey { bytes: KeyBytes::never(), slot: UNWANTED, next: [START; 2] };
-        Self { names, known: vec![start], ids: HashMap::new(), slots }
+        let no_key = || KnownKey { bytes: KeyBytes::never(), slot: UNWANTED, next: [START; 2] };
+        Self { names, known: vec![no_key(), no_key()], ids: HashMap::new(), slots }
     }
 
     /// Finds the fields of `text`, one object with nothing around it but white space.
@@ -64,6 +67,13 @@ impl JsonScanner {
         self.slots.fill(Span::MISSING);
         let mut cursor = Cursor::new(text);
         self.record(&mut cursor).map_err(|_stopped| cursor.reason())
+    }
+
+    /// Where the value in `slot` stands in the text that was scanned last, if it is a string without
+    /// escapes.
+    #[inline]
+    pub(super) fn plain_text(&self, slot: usize) -> Option<Range<usize>> {
+        self.slots.get(slot).filter(|span| span.kind() == Kind::Text).map(|span| span.range())
     }
 
     /// The value in `slot` of the text that was scanned last.
@@ -86,93 +96,89 @@ impl JsonScanner {
 
     fn object(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stopped> {
         cursor.skip_whitespace();
-        cursor.expect(b'{', "an object")?;
-        cursor.skip_whitespace();
-        if cursor.take(b'}') {
-            return Ok(());
-        }
         let mut previous = START;
         loop {
-            let (id, slot) = self.key(cursor, previous)?;
+            let (id, slot) = match self.expected_key(cursor, previous) {
+                Some(key) => key,
+                None => match self.unexpected_key(cursor, previous)? {
+                    Some(key) => key,
+                    None => return Ok(()),
+                },
+            };
             previous = id;
-            cursor.skip_whitespace();
             let span = cursor.value(1)?;
             // The last of duplicates wins.
             if let Some(place) = self.slots.get_mut(slot) {
                 *place = span;
             }
-            if cursor.take_comma_before_quote() {
-                continue;
-            }
-            cursor.skip_whitespace();
-            if cursor.take(b',') {
-                cursor.skip_whitespace();
-                continue;
-            }
-            return cursor.expect(b'}', "`,` or `}`");
         }
     }
 
-    /// Reads a key and its colon: its id and its slot.
+    /// Passes a key that came after `previous` before, and all that stands between the values around
+    /// it: its id and its slot.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it is called in one place, for every field")]
-    fn key(&mut self, cursor: &mut Cursor<'_>, previous: usize) -> Result<(usize, usize), Stopped> {
-        if let Some(before) = self.known.get(previous)
-            && let Some(ahead) = cursor.ahead()
-        {
-            for id in before.next {
-                if let Some(guess) = self.known.get(id)
-                    && guess.bytes.begins(&ahead)
-                {
-                    cursor.pass(&guess.bytes);
-                    return Ok((id, guess.slot));
-                }
+    fn expected_key(&self, cursor: &mut Cursor<'_>, previous: usize) -> Option<(usize, usize)> {
+        let before = self.known.get(previous)?;
+        let ahead = cursor.ahead()?;
+        for id in before.next {
+            if let Some(guess) = self.known.get(id)
+                && guess.bytes.begins(&ahead)
+            {
+                cursor.pass(&guess.bytes);
+                return Some((id, guess.slot));
             }
         }
-        self.unexpected_key(cursor, previous)
+        None
     }
 
+    /// Passes any key, and all that stands between the values around it; none at the object's end.
     #[cold]
     fn unexpected_key(
         &mut self,
         cursor: &mut Cursor<'_>,
         previous: usize,
-    ) -> Result<(usize, usize), Stopped> {
-        let key = cursor.key()?;
-        if key.kind == Kind::Escaped {
-            let mut name = String::new();
-            let name = key.token(cursor.text(), &mut name).text();
-            return Ok((START, self.slot(name)));
+    ) -> Result<Option<(usize, usize)>, Stopped> {
+        let start = cursor.at();
+        if previous == START {
+            cursor.expect(b'{', "an object")?;
+            cursor.skip_whitespace();
+            if cursor.take(b'}') {
+                return Ok(None);
+            }
+        } else {
+            cursor.skip_whitespace();
+            if !cursor.take(b',') {
+                return cursor.expect(b'}', "`,` or `}`").map(|()| None);
+            }
+            cursor.skip_whitespace();
         }
-        let name = cursor.slice(key);
-        let id = match self.ids.get(name.as_bytes()) {
-            Some(id) => *id,
-            None => match self.remember(name) {
-                Some(id) => id,
-                None => return Ok((START, self.slot(name))),
-            },
+        let key = cursor.key()?;
+        cursor.skip_whitespace();
+        let mut scratch = String::new();
+        let slot = self.slot(key.token(cursor.text(), &mut scratch).text());
+        let bytes = cursor.passed_since(start);
+        let known = self.ids.get(bytes).copied();
+        let Some(id) = known.or_else(|| self.remember(bytes, slot)) else {
+            return Ok(Some((UNKNOWN, slot)));
         };
         if let Some(before) = self.known.get_mut(previous) {
             before.next = [id, before.next.first().copied().unwrap_or(START)];
         }
-        Ok((id, self.known.get(id).map_or(UNWANTED, |key| key.slot)))
+        Ok(Some((id, slot)))
     }
 
     fn slot(&self, name: &str) -> usize {
         self.names.get(name).copied().unwrap_or(UNWANTED)
     }
 
-    fn remember(&mut self, name: &str) -> Option<usize> {
-        if self.known.len() >= MAX_KNOWN_KEYS || name.len() > MAX_KNOWN_KEY_BYTES {
+    fn remember(&mut self, bytes: &[u8], slot: usize) -> Option<usize> {
+        if self.known.len() >= MAX_KNOWN_KEYS || bytes.len() > MAX_KNOWN_KEY_BYTES {
             return None;
         }
         let id = self.known.len();
-        self.known.push(KnownKey {
-            bytes: KeyBytes::of(name),
-            slot: self.slot(name),
-            next: [START; 2],
-        });
-        self.ids.insert(name.as_bytes().into(), id);
+        self.known.push(KnownKey { bytes: KeyBytes::of(bytes), slot, next: [START; 2] });
+        self.ids.insert(bytes.into(), id);
         Some(id)
     }
 }
@@ -186,11 +192,11 @@ pub(super) struct Parsed<'a> {
 impl<'a> Parsed<'a> {
     fn new(span: Span, text: &'a str) -> Self {
         let mut scratch = String::new();
-        if span.kind == Kind::Escaped {
+        if span.kind() == Kind::Escaped {
             span.token(text, &mut scratch);
             return Self { kind: Kind::Text, text: Cow::Owned(scratch) };
         }
-        Self { kind: span.kind, text: Cow::Borrowed(span.slice(text)) }
+        Self { kind: span.kind(), text: Cow::Borrowed(span.slice(text)) }
     }
 
     pub(super) fn as_token(&self) -> Token<'_> {
@@ -226,7 +232,6 @@ impl<'a> Entries<'a> {
         self.0.advance(b'}')?;
         let key = self.0.cursor.key().ok()?;
         let name = Parsed::new(key, self.0.cursor.text()).text.into_owned();
-        self.0.cursor.skip_whitespace();
         Some((name, self.0.value()?))
     }
 }

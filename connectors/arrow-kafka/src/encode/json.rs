@@ -36,6 +36,7 @@ enum Values<'a> {
         values: &'a ScalarBuffer<i64>,
         unit: TimeUnit,
         has_zone: bool,
+        last: text::LastDate,
     },
     List {
         offsets: &'a OffsetBuffer<i32>,
@@ -96,24 +97,56 @@ pub(super) fn field_name(name: &str) -> Box<[u8]> {
 #[derive(Debug)]
 pub(super) struct FieldName {
     /// `,"name":`
-    plain: Box<[u8]>,
+    plain: Padded,
     /// `,"name":"`
-    with_quote: Box<[u8]>,
+    with_quote: Padded,
     /// `,"name":null`
-    with_null: Box<[u8]>,
+    with_null: Padded,
+}
+
+/// As many bytes are copied at once: a call of `memcpy` costs more than a short text.
+const STEP: usize = 16;
+
+/// Bytes that are copied in whole steps, and of which the last step's surplus is taken back.
+#[derive(Debug)]
+struct Padded {
+    steps: Box<[[u8; STEP]]>,
+    length: usize,
+}
+
+impl Padded {
+    fn new(bytes: &[u8]) -> Self {
+        let steps = bytes.chunks(STEP).map(|chunk| {
+            let mut step = [0; STEP];
+            step.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            step
+        });
+        Self { steps: steps.collect(), length: bytes.len() }
+    }
+
+    #[inline]
+    fn append_to(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.length;
+        self.steps.iter().for_each(|step| out.extend_from_slice(step));
+        out.truncate(end);
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.steps.as_flattened().get(..self.length).unwrap_or_default()
+    }
 }
 
 impl FieldName {
     /// `before` is `{` or `,`.
     pub(super) fn new(before: u8, name: &str) -> Self {
         let name = field_name(name);
-        let with = |after: &[u8]| [&[before], &*name, after].concat().into_boxed_slice();
+        let with = |after: &[u8]| Padded::new(&[&[before], &*name, after].concat());
         Self { plain: with(b""), with_quote: with(b"\""), with_null: with(b"null") }
     }
 
     /// `"name":`
     pub(super) fn alone(&self) -> &[u8] {
-        self.plain.get(1..).unwrap_or_default()
+        self.plain.bytes().get(1..).unwrap_or_default()
     }
 }
 
@@ -141,6 +174,7 @@ impl<'a> Cells<'a> {
                 values: timestamps(array, *unit),
                 unit: *unit,
                 has_zone: zone.is_some(),
+                last: text::LastDate::default(),
             },
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
@@ -186,12 +220,12 @@ impl<'a> Cells<'a> {
         out: &mut Vec<u8>,
     ) {
         if self.is_null(row) {
-            out.extend_from_slice(&name.with_null);
+            name.with_null.append_to(out);
         } else if let Values::Text(values) = &self.values {
-            out.extend_from_slice(&name.with_quote);
-            rest_of_string(values.value(row), out);
+            name.with_quote.append_to(out);
+            rest_of_cell(values, row, out);
         } else {
-            out.extend_from_slice(&name.plain);
+            name.plain.append_to(out);
             self.write_value(row, format, out);
         }
     }
@@ -292,12 +326,12 @@ impl<'a> Cells<'a> {
             },
             Values::Date(values) => text::date(at(values, row), out),
             Values::Time(values) => text::time(at(values, row), out),
-            Values::Timestamp { values, unit, has_zone } => {
+            Values::Timestamp { values, unit, has_zone, last } => {
                 let separator = match format.timestamp {
                     TimestampFormat::Iso => b'T',
                     TimestampFormat::Sql => b' ',
                 };
-                text::timestamp(at(values, row), *unit, separator, out);
+                text::timestamp(at(values, row), *unit, (separator, last), out);
                 if *has_zone {
                     out.push(b'Z');
                 }
@@ -441,7 +475,13 @@ fn is_plain(bytes: &[u8]) -> bool {
         let high = u64::from(u32::from_le_bytes(*last));
         return !needs_escape(low | high << 32);
     }
-    !bytes.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F | 0xF0..))
+    !bytes.iter().any(|byte| is_escaped(*byte))
+}
+
+/// Whether [`escape`] treats a character that has this byte.
+#[inline]
+fn is_escaped(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20) | (byte >= 0xF0)
 }
 
 /// Writes `value` in quotes, escaped as Jackson does.
@@ -451,8 +491,32 @@ pub(super) fn string(value: &str, out: &mut Vec<u8>) {
     rest_of_string(value, out);
 }
 
+/// Writes the text of `row` escaped and the closing quote. Looks for escapes while it copies, in
+/// whole steps: the last one also sees the beginning of the next row's text.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call costs as much as copying a short text")]
+fn rest_of_cell(texts: &StringArray, row: usize, out: &mut Vec<u8>) {
+    let cell = range(texts.offsets(), row);
+    let (before, length) = (out.len(), cell.len());
+    let Some(from) = texts.value_data().get(cell.start..) else { return };
+    let steps = from.as_chunks::<STEP>().0.get(..length.div_ceil(STEP));
+    let is_copied = steps.is_some_and(|steps| {
+        steps.iter().all(|step| {
+            out.extend_from_slice(step);
+            // Without a branch, so that the sixteen bytes are looked at together.
+            !step.iter().fold(false, |found, byte| found | is_escaped(*byte))
+        })
+    });
+    if is_copied {
+        out.truncate(before + length);
+        out.push(b'"');
+    } else {
+        out.truncate(before);
+        rest_of_string(texts.value(row), out);
+    }
+}
+
 /// Writes `value` escaped and the closing quote.
-#[inline]
 fn rest_of_string(value: &str, out: &mut Vec<u8>) {
     if is_plain(value.as_bytes()) {
         out.extend_from_slice(value.as_bytes());

@@ -1,5 +1,7 @@
 //! Numbers and times as the text that Flink (Java) gives them.
 
+use std::cell::Cell;
+
 use arrow::datatypes::TimeUnit;
 
 /// An integer in decimal digits.
@@ -156,8 +158,37 @@ pub(super) fn time(milliseconds: i32, out: &mut Vec<u8>) {
     fraction(milliseconds % 1_000, 3, out);
 }
 
+/// The last date that was written: those of a column are mostly the same.
+#[derive(Debug, Default)]
+pub(super) struct LastDate {
+    /// The day that `text` stands for, if it has been written.
+    days: Cell<Option<i64>>,
+    text: Cell<[u8; 10]>,
+}
+
+impl LastDate {
+    #[inline]
+    fn write(&self, days: i64, out: &mut Vec<u8>) {
+        if self.days.get() == Some(days) {
+            out.extend_from_slice(&self.text.get());
+            return;
+        }
+        let start = out.len();
+        civil_date(days, out);
+        if let Some(text) = out.get(start..).and_then(|text| text.try_into().ok()) {
+            self.days.set(Some(days));
+            self.text.set(text);
+        }
+    }
+}
+
 /// A TIMESTAMP or TIMESTAMP_LTZ: `2026-01-01T00:47:23.73`, `separator` between date and time.
-pub(super) fn timestamp(value: i64, unit: TimeUnit, separator: u8, out: &mut Vec<u8>) {
+pub(super) fn timestamp(
+    value: i64,
+    unit: TimeUnit,
+    (separator, last): (u8, &LastDate),
+    out: &mut Vec<u8>,
+) {
     let (per_second, width) = match unit {
         TimeUnit::Second => (1, 0),
         TimeUnit::Millisecond => (1_000, 3),
@@ -165,7 +196,7 @@ pub(super) fn timestamp(value: i64, unit: TimeUnit, separator: u8, out: &mut Vec
         TimeUnit::Nanosecond => (1_000_000_000, 9),
     };
     let seconds = value.div_euclid(per_second);
-    civil_date(seconds.div_euclid(86_400), out);
+    last.write(seconds.div_euclid(86_400), out);
     out.push(separator);
     time_of_day(u32::try_from(seconds.rem_euclid(86_400)).unwrap_or(0), out);
     fraction(u32::try_from(value.rem_euclid(per_second)).unwrap_or(0), width, out);

@@ -62,18 +62,16 @@ impl SlotAccumulator for Collect {
     fn update(&mut self, arguments: &[ArrayRef], selection: &Selection) -> Result<(), ArrowError> {
         let column = &arguments[0];
         let keys = self.codec.encode(&arguments[..1], column.len())?;
-        for (row, slot) in selection.iter() {
-            if column.is_null(row) {
-                continue;
-            }
-            let (number, is_new) = self.values.find_or_add(keys.hash(row), slot, keys.bytes(row));
-            if is_new {
-                self.counts.push(1);
-            } else if !self.is_distinct {
-                let count = self.counts.get_mut(number);
-                *count = count.wrapping_add(1);
-            }
-        }
+        selection.where_valid(column.nulls(), |selection| {
+            self.values.find_or_add_all(&keys, selection, |_row, _slot, number, is_new| {
+                if is_new {
+                    self.counts.push(1);
+                } else if !self.is_distinct {
+                    let count = self.counts.get_mut(number);
+                    *count = count.wrapping_add(1);
+                }
+            });
+        });
         Ok(())
     }
 

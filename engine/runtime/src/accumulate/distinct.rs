@@ -47,16 +47,14 @@ impl SlotAccumulator for Distinct {
         let nulls = nulls_of(arguments);
         let keys = self.codec.encode(arguments, arguments[0].len())?;
         let mut fresh = Selection::default();
-        for (row, slot) in selection.iter() {
-            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                continue;
-            }
-            let (_, is_new) = self.seen.find_or_add(keys.hash(row), slot, keys.bytes(row));
-            if is_new {
-                fresh.rows.push(crate::slots::slot(row));
-                fresh.slots.push(slot);
-            }
-        }
+        selection.where_valid(nulls.as_ref(), |selection| {
+            self.seen.find_or_add_all(&keys, selection, |row, slot, _number, is_new| {
+                if is_new {
+                    fresh.rows.push(crate::slots::slot(row));
+                    fresh.slots.push(slot);
+                }
+            });
+        });
         self.inner.update(arguments, &fresh)
     }
 

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
-use crate::slots::Slots;
+use super::EncodedKeys;
+use crate::slots::{Selection, Slots};
 
 /// Bytes in a chunk of keys, unless one key is longer.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Keys that are looked up together: their places in memory are fetched side by side.
+const LOOKUP_KEYS: usize = 256;
 
 /// Keys without the index that finds them: a clone copies pointers.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,12 @@ pub(crate) struct KeyStore {
 struct Entry {
     hash: u64,
     slot: u32,
+    place: Place,
+}
+
+/// Where the bytes of a key are.
+#[derive(Debug, Clone, Copy)]
+struct Place {
     chunk: u32,
     start: u32,
     length: u32,
@@ -37,8 +47,13 @@ impl KeyStore {
         self.entries.count()
     }
 
-    /// Adds a key and gives its number.
-    pub(crate) fn append(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> u32 {
+    /// Adds a key.
+    pub(crate) fn append(&mut self, hash: u64, slot: u32, bytes: &[u8]) {
+        self.add(hash, slot, bytes);
+    }
+
+    /// Adds a key and gives its number and place.
+    fn add(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> (u32, Place) {
         let fits =
             self.chunks.last().is_some_and(|last| last.bytes.len() + bytes.len() <= CHUNK_BYTES);
         if !fits {
@@ -49,18 +64,12 @@ impl KeyStore {
         let start = last.bytes.len();
         last.bytes.extend_from_slice(bytes);
         let narrow = crate::slots::slot;
-        self.entries.push(Entry {
-            hash,
-            slot,
+        let place = Place {
             chunk: narrow(self.chunks.len() - 1),
             start: narrow(start),
             length: narrow(bytes.len()),
-        })
-    }
-
-    /// The slot under which a key stands.
-    pub(crate) fn slot(&self, number: u32) -> u32 {
-        self.entries.get(number).slot
+        };
+        (self.entries.push(Entry { hash, slot, place }), place)
     }
 
     /// The hashes that were given with the keys, in order.
@@ -75,17 +84,17 @@ impl KeyStore {
 
     /// The bytes of a key.
     pub(crate) fn bytes(&self, number: u32) -> &[u8] {
-        self.bytes_of(self.entries.get(number))
+        self.bytes_at(self.entries.get(number).place)
     }
 
     /// The bytes of all keys, in order.
     pub(crate) fn all_bytes(&self) -> Vec<&[u8]> {
-        self.entries.iter().map(|entry| self.bytes_of(entry)).collect()
+        self.entries.iter().map(|entry| self.bytes_at(entry.place)).collect()
     }
 
-    fn bytes_of(&self, entry: &Entry) -> &[u8] {
-        let start = entry.start as usize;
-        &self.chunks[entry.chunk as usize].bytes[start..start + entry.length as usize]
+    fn bytes_at(&self, place: Place) -> &[u8] {
+        let start = place.start as usize;
+        &self.chunks[place.chunk as usize].bytes[start..start + place.length as usize]
     }
 
     /// For each of `slot_count` slots the numbers of its keys, in order: key numbers sorted by slot,
@@ -113,7 +122,18 @@ impl KeyStore {
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
     store: KeyStore,
-    index: HashTable<(u64, u32)>,
+    index: HashTable<Indexed>,
+    /// What the keys of one lookup may be; kept for its memory.
+    candidates: Vec<Option<Indexed>>,
+}
+
+/// What finds a key: all that has to be compared but its bytes, so that a lookup touches two places.
+#[derive(Debug, Clone, Copy)]
+struct Indexed {
+    mixed: u64,
+    number: u32,
+    slot: u32,
+    place: Place,
 }
 
 impl KeyTable {
@@ -126,17 +146,54 @@ impl KeyTable {
     pub(crate) fn find_or_add(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> (u32, bool) {
         let mixed = mix(hash, slot);
         let store = &self.store;
-        let is_same = |(other, number): &(u64, u32)| {
-            *other == mixed && store.slot(*number) == slot && store.bytes(*number) == bytes
+        let is_same = |it: &Indexed| {
+            it.mixed == mixed && it.slot == slot && store.bytes_at(it.place) == bytes
         };
-        match self.index.entry(mixed, is_same, |(hash, _)| *hash) {
-            TableEntry::Occupied(found) => (found.get().1, false),
+        match self.index.entry(mixed, is_same, |it| it.mixed) {
+            TableEntry::Occupied(found) => (found.get().number, false),
             TableEntry::Vacant(vacant) => {
-                let number = self.store.append(hash, slot, bytes);
-                vacant.insert((mixed, number));
+                let (number, place) = self.store.add(hash, slot, bytes);
+                vacant.insert(Indexed { mixed, number, slot, place });
                 (number, true)
             }
         }
+    }
+
+    /// Finds or adds the keys of the selected rows under their slots, in order; tells each row, its
+    /// slot, its key's number and whether that is new.
+    ///
+    /// A table of many keys is slow because each lookup waits for memory. Here the places of many
+    /// keys are asked for before the first answer is needed.
+    pub(crate) fn find_or_add_all(
+        &mut self,
+        keys: &EncodedKeys,
+        selection: &Selection,
+        mut found: impl FnMut(usize, u32, u32, bool),
+    ) {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        let parts = selection.rows.chunks(LOOKUP_KEYS).zip(selection.slots.chunks(LOOKUP_KEYS));
+        for (rows, slots) in parts {
+            candidates.clear();
+            candidates.extend(rows.iter().zip(slots).map(|(row, slot)| {
+                let mixed = mix(keys.hash(*row as usize), *slot);
+                self.index.find(mixed, |it| it.mixed == mixed).copied()
+            }));
+            for ((row, slot), candidate) in rows.iter().zip(slots).zip(&mut candidates) {
+                let bytes = keys.bytes(*row as usize);
+                *candidate = candidate
+                    .filter(|it| it.slot == *slot && self.store.bytes_at(it.place) == bytes);
+            }
+            for ((row, slot), candidate) in rows.iter().zip(slots).zip(&candidates) {
+                let row = *row as usize;
+                let (number, is_new) = match candidate {
+                    Some(it) => (it.number, false),
+                    // New, or added by a row just before.
+                    None => self.find_or_add(keys.hash(row), *slot, keys.bytes(row)),
+                };
+                found(row, *slot, number, is_new);
+            }
+        }
+        self.candidates = candidates;
     }
 }
 

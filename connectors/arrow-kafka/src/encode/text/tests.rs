@@ -71,9 +71,10 @@ fn decimals_are_written_as_flink_does() {
 
 #[test]
 fn times_lose_the_zeros_at_their_end_but_keep_seconds() {
-    let unit = TimeUnit::Millisecond;
+    let (unit, last) = (TimeUnit::Millisecond, LastDate::default());
     for (value, expected) in [
         (0, "1970-01-01T00:00:00"),
+        (86_399_999, "1970-01-01T23:59:59.999"),
         (1_767_228_443_730, "2026-01-01T00:47:23.73"),
         (-1, "1969-12-31T23:59:59.999"),
         (951_782_400_000, "2000-02-29T00:00:00"),
@@ -81,14 +82,14 @@ fn times_lose_the_zeros_at_their_end_but_keep_seconds() {
         (253_402_300_800_000, "+10000-01-01T00:00:00"),
         (-62_198_755_200_000, "-0001-01-01T00:00:00"),
     ] {
-        assert_eq!(written(|out| timestamp(value, unit, b'T', out)), expected);
+        assert_eq!(written(|out| timestamp(value, unit, (b'T', &last), out)), expected);
     }
     assert_eq!(
-        written(|out| timestamp(1_000_500, TimeUnit::Microsecond, b' ', out)),
+        written(|out| timestamp(1_000_500, TimeUnit::Microsecond, (b' ', &last), out)),
         "1970-01-01 00:00:01.0005"
     );
     assert_eq!(
-        written(|out| timestamp(1, TimeUnit::Nanosecond, b' ', out)),
+        written(|out| timestamp(1, TimeUnit::Nanosecond, (b' ', &last), out)),
         "1970-01-01 00:00:00.000000001"
     );
     assert_eq!(written(|out| time(36_672_050, out)), "10:11:12.05");

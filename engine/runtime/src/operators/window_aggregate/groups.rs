@@ -41,8 +41,10 @@ impl Groups {
         rows: Vec<u32>,
         columns: &[ArrayRef],
     ) -> Result<(), ArrowError> {
-        let slots = rows.iter().map(|row| self.find(keys, *row as usize)).collect();
-        let selection = Selection { rows, slots };
+        let mut slots = Vec::with_capacity(rows.len());
+        let all = Selection { slots: vec![NO_SLOT; rows.len()], rows };
+        self.keys.find_or_add_all(keys, &all, |_row, _, number, _is_new| slots.push(number));
+        let selection = Selection { slots, ..all };
         let count = self.keys.store().count();
         for (call, accumulator) in spec.calls.iter().zip(&mut self.accumulators) {
             let arguments: Vec<_> =
@@ -78,11 +80,7 @@ impl Groups {
     /// Adds groups in the order of their keys, as a snapshot has them.
     pub(super) fn insert_keys(&mut self, keys: &EncodedKeys) {
         for row in 0..keys.count() {
-            self.find(keys, row);
+            self.keys.find_or_add(keys.hash(row), NO_SLOT, keys.bytes(row));
         }
-    }
-
-    fn find(&mut self, keys: &EncodedKeys, row: usize) -> u32 {
-        self.keys.find_or_add(keys.hash(row), NO_SLOT, keys.bytes(row)).0
     }
 }
