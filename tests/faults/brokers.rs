@@ -21,6 +21,7 @@ fn goes_on_through(prefix: &str, break_it: impl Fn(&mut Kafka)) {
     wait_until("rows before the fault", || world.has_output());
     let (before, resident) = (world.committed(), engine.resident_bytes());
     break_it(&mut kafka);
+    world.await_rows(before);
     wait_until("rows after the fault", || world.committed() > before + 500);
     let grown = engine.resident_bytes().saturating_sub(resident);
     assert!(grown < GROWTH_BYTES, "memory grew by {grown} bytes");
@@ -74,7 +75,8 @@ fn gives_up_a_call(prefix: &str, loss: Loss) {
     proxy.lose(None);
     assert!(proxy.lost() > 0);
     let before = world.committed();
-    wait_until("rows after the fault", || world.committed() > before + 500);
+    world.await_rows(before);
+    wait_until("more rows", || world.committed() > before + 500);
     let fed = feeder.stop().flush();
     engine.signal("TERM");
     let (code, messages) = engine.end();

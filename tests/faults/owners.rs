@@ -19,6 +19,7 @@ fn a_process_that_wakes_after_another_took_over_commits_nothing_and_exits_6() {
         let mut second = Engine::start(&twin, &["--commit-interval", "100ms"]);
         second.await_message("another process owns the project; waiting");
         let before = world.committed();
+        world.await_rows(before);
         wait_until("rows of the second", || world.committed() > before + 300);
         first.signal("CONT");
         let (code, messages) = first.end();
@@ -65,6 +66,7 @@ fn a_process_that_sleeps_past_its_transactions_timeout_goes_on_with_the_same_row
             pause(Duration::from_millis(3_500));
             engine.signal("CONT");
             let before = world.committed();
+            world.await_rows(before);
             wait_until("rows after the sleep", || world.committed() > before + 300);
         }
         engine.await_message("the transaction failed; the journal will tell");

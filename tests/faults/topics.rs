@@ -5,6 +5,8 @@ use std::time::Duration;
 use rdkafka::admin::NewPartitions;
 use rdkafka::{Offset, TopicPartitionList};
 
+use stream::{Clock, SystemClock};
+
 use crate::client::{options, wait};
 use crate::world::{Engine, PARTITIONS, World, on_each_broker, pause, wait_until};
 
@@ -97,6 +99,7 @@ fn grow(world: &World, partitions: usize) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "figures for docs/RELIABILITY.md")]
 fn partitions_added_while_running_are_read_from_their_start() {
     on_each_broker(|brokers| {
         let world = World::new(brokers, "grown");
@@ -106,6 +109,7 @@ fn partitions_added_while_running_are_read_from_their_start() {
         let mut engine = Engine::start(&world.folder, &["--commit-interval", "100ms"]);
         wait_until("the first rows", || world.committed() == 600);
         grow(&world, PARTITIONS + 2);
+        let clock = SystemClock::new();
         feed.grow(PARTITIONS + 2);
         // The new partitions catch up with the others, so that no row of theirs is late.
         for _ in 0..200 {
@@ -114,6 +118,7 @@ fn partitions_added_while_running_are_read_from_their_start() {
         }
         feed.flush();
         engine.await_message("the topic has got partitions");
+        println!("{}: new partitions noticed after {:.1?}", world.prefix, clock.monotonic());
         wait_until("rows of the new ones", || world.committed() == 1_000);
         feed.rows(50);
         let fed = feed.flush();

@@ -92,6 +92,16 @@ impl World {
         self.committed() > 0
     }
 
+    /// Waits until a reader of committed records sees a row beyond the first `before`, and tells
+    /// how long that took.
+    #[track_caller]
+    #[expect(clippy::print_stdout, reason = "figures for docs/RELIABILITY.md")]
+    pub(crate) fn await_rows(&self, before: usize) {
+        let clock = SystemClock::new();
+        wait_until("further rows", || self.committed() > before);
+        println!("{}: rows again after {:.1?}", self.prefix, clock.monotonic());
+    }
+
     /// Rows of `copies` that a reader of committed records can see.
     pub(crate) fn committed(&self) -> usize {
         committed_values(&self.brokers, &[&self.topic("copies")])[0].len()
@@ -118,21 +128,9 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts it with `-v`.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        Self::start_with(folder, arguments, &[])
-    }
-
-    /// As [`Engine::start`], with variables.
-    pub(crate) fn start_with(
-        folder: &Folder,
-        arguments: &[&str],
-        variables: &[(&str, &str)],
-    ) -> Self {
         let messages = folder.path().join("messages.txt");
-        let mut command = folder.command(&[&["run", "-v"], arguments].concat());
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        let child = command
+        let child = folder
+            .command(&[&["run", "-v"], arguments].concat())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&messages).expect("a file for its messages"))
