@@ -21,6 +21,13 @@ pub use outputs::OutputProducer;
 /// A transaction that is open for longer is aborted by the broker.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long `init_transactions` waits for the coordinator in one call: a cluster that was made a
+/// moment ago creates its own topic first.
+const INIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the coordinator may take to accept the group's offsets.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A call that hangs is given up after so many transaction timeouts.
 const TIMEOUTS_UNTIL_HUNG: u32 = 2;
 
@@ -66,9 +73,8 @@ impl TransactionalProducer {
         let watch = Watch::new(cluster, settings.timeout * TIMEOUTS_UNTIL_HUNG);
         let calls = Calls::start(&writer, watch);
         let mut this = Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
-        let timeout = settings.timeout;
-        this.calls.run("take over the transactional id", move |writer| {
-            writer.producer().init_transactions(timeout)
+        this.calls.run("take over the transactional id", |writer| {
+            writer.producer().init_transactions(INIT_TIMEOUT)
         })?;
         Ok(this)
     }
@@ -147,9 +153,8 @@ impl TransactionalProducer {
         failpoint::reach("commit.4.before")?;
         if !offsets.is_empty() {
             let (offsets, group) = (offsets.to_vec(), group.to_owned());
-            let timeout = self.settings.timeout;
             self.calls.run("add the group's offsets to the transaction", move |writer| {
-                writer.producer().send_offsets_to_transaction(&offsets, &group, timeout)
+                writer.producer().send_offsets_to_transaction(&offsets, &group, OFFSETS_TIMEOUT)
             })?;
         }
         failpoint::reach("commit.4.after")?;
