@@ -86,9 +86,9 @@ impl ErrorCode {
     /// Whether the broker, or the client for it, refuses a record or a right, and will again
     /// until somebody changes a setting or a topic.
     pub fn is_refusal(self) -> bool {
-        // Topic or partition unknown (also after waiting for it), too large, a batch too large,
-        // no right to topic, group, cluster or transactional id, against a policy, invalid.
-        const REFUSALS: [i32; 11] = [3, 10, 18, 29, 30, 31, 44, 53, 87, -188, -190];
+        // Too large, a batch too large, no right to topic, group, cluster or transactional id,
+        // against a policy, invalid. Not an unknown topic: a broker that starts knows none.
+        const REFUSALS: [i32; 8] = [10, 18, 29, 30, 31, 44, 53, 87];
         REFUSALS.contains(&self.0)
     }
 
