@@ -99,7 +99,6 @@ fn grow(world: &World, partitions: usize) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures for docs/RELIABILITY.md")]
 fn partitions_added_while_running_are_read_from_their_start() {
     on_each_broker(|brokers| {
         let world = World::new(brokers, "grown");

@@ -47,6 +47,15 @@ fn an_entry_is_read_as_it_was_written() {
 }
 
 #[test]
+fn an_entry_without_topic_ids_is_read() {
+    let mut old = entry(Vec::new());
+    old.header.topics = Arc::default();
+    let bytes = old.to_bytes().unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("topics"));
+    assert_eq!(Entry::from_bytes(&bytes).unwrap().header, old.header);
+}
+
+#[test]
 fn carried_records_keep_their_bytes() {
     let mut carried = OwnedMessages::new();
     let message = Message {
