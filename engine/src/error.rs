@@ -171,7 +171,8 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::Local(_)
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }
-        | RuntimeError::Random => ErrorKind::Unavailable,
+        | RuntimeError::Random
+        | RuntimeError::Thread(_) => ErrorKind::Unavailable,
         RuntimeError::Journal(_)
         | RuntimeError::JournalGone { .. }
         | RuntimeError::JournalTrimmed { .. }

@@ -128,20 +128,22 @@ impl Committer {
             }
         }
         failpoint::reach("commit.6.before")?;
-        self.let_go();
+        let bytes = self.let_go();
+        tracing::debug!(%epoch, bytes, "committed");
         self.inbox.set_committed(epoch);
         failpoint::reach("commit.6.after")?;
         Ok(())
     }
 
-    /// What was kept for an epoch is committed, and not needed any more.
-    fn let_go(&mut self) {
+    /// What was kept for an epoch is committed, and not needed any more; how many bytes it was.
+    fn let_go(&mut self) -> usize {
         let bytes: usize = self.kept.iter().map(Kept::bytes).sum();
         self.kept_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
         self.kept.clear();
         if let Some(outputs) = &mut self.outputs {
             outputs.begin_epoch();
         }
+        bytes
     }
 
     /// Whether a try succeeded; false if the next may. Other errors end the run.

@@ -22,6 +22,9 @@ pub enum RuntimeError {
     /// The state folder cannot be used.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// The system gives no more threads.
+    #[error("a thread cannot be started")]
+    Thread(#[source] std::io::Error),
     /// Another process owns the project.
     #[error("`{owner}` owns this project: stop it, or start with `--take-over`")]
     OwnedByOther {

@@ -77,7 +77,9 @@ impl Ownership {
         let mut entries = self.read()?;
         loop {
             entries.extend(self.wait_for_lease(inbox)?);
+            tracing::debug!("the journal is read to its end");
             let producer = self.open_producer()?;
+            tracing::debug!("the producer is open");
             let new = self.read()?;
             // Entries of an owner that is pushed aside may have come until the moment of it.
             let is_contested = !self.claim.is_taking_over

@@ -163,6 +163,7 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let local = LocalState::open(&plan.state_folder)?;
     let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
+    tracing::debug!("topics are ready");
     let dataflow = Arc::new(plan.dataflow.clone());
     let inbox = Arc::new(Inbox::default());
     plan.stop.attach(&inbox);
@@ -170,10 +171,12 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let instance = new_instance()?;
     let mut ownership = Ownership::open(claim(plan, &prepared, &instance, local.owners()))?;
     let (entries, producer) = ownership.acquire(&inbox)?;
+    tracing::debug!(%instance, entries = entries.len(), "the journal is read and ours");
     let history = recall(plan, &local, &ownership, entries)?;
     // Only an owner looks at the topics: who waits for another one's end would know them as they
     // were before it.
     let mut readers = open_readers(plan, &prepared, &inbox)?;
+    tracing::debug!(readers = readers.len(), "readers are open");
     let watch = watch_topics(plan, &readers)?;
     let topics = watch.ids();
     history.check_topics(&topics)?;
@@ -193,11 +196,11 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let committer = Committer::new(producers, ownership, plan.names.group(), &kept_bytes, &inbox);
     let encoder_inbox = Arc::clone(&inbox);
     let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
-    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox));
-    threads.spawn("commit", move || committer.run(&from_encoder));
+    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox))?;
+    threads.spawn("commit", move || committer.run(&from_encoder))?;
     let views = start_readers(readers, &topics, &mut threads)?;
     let watched = Arc::clone(&inbox);
-    threads.spawn("watch", move || watch.run(&watched));
+    threads.spawn("watch", move || watch.run(&watched))?;
     let outlet = Outlet { to_encode, kept_bytes, inbox };
     let driver = Driver::new(plan, Fold::new(&dataflow)?, views, (identity, local), outlet);
     let result = driver.run(history);
@@ -215,14 +218,21 @@ struct Threads {
 }
 
 impl Threads {
-    fn spawn(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) {
+    /// Starts a thread whose name tools like `top -H` show.
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), RuntimeError> {
         let inbox = Arc::clone(&self.inbox);
-        let handle = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name(format!("engine-{name}"));
+        let handle = thread.spawn(move || {
             let guard = PanicGuard { inbox, thread: name };
             work();
             drop(guard);
         });
-        self.handles.push((name, handle));
+        self.handles.push((name, handle.map_err(RuntimeError::Thread)?));
+        Ok(())
     }
 
     fn join(mut self) -> Result<(), RuntimeError> {
@@ -292,7 +302,7 @@ fn start_readers(
         };
         views.push(reader.view);
         let reader = Reader::start(index, (topic, reader.source), starts, &threads.inbox)?;
-        threads.spawn("read", move || reader.run());
+        threads.spawn("read", move || reader.run())?;
     }
     Ok(views)
 }
