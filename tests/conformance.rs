@@ -5,8 +5,6 @@
 //! What only the embedded broker can show (torn files, a killed process) is in
 //! `conformance/crash.rs`.
 
-use std::io::Write;
-
 #[path = "support/embedded.rs"]
 mod embedded;
 #[path = "support/kafka.rs"]
@@ -98,15 +96,6 @@ impl embedded::Embedded {
     }
 }
 
-impl kafka::Kafka {
-    /// Stops it in order and starts it again on the same data and port.
-    fn restart(&mut self) {
-        let commands = self.commands.as_mut().expect("the script still listens");
-        commands.write_all(b"restart\n").expect("the script takes commands");
-        self.await_ready();
-    }
-}
-
 #[test]
 fn data_survives_a_restart_of_the_embedded_broker() {
     let mut broker = embedded::Embedded::start();
@@ -121,7 +110,7 @@ fn data_survives_a_restart_of_apache_kafka() {
         kafka::say("the Kafka of KAFKA_BROKERS is not ours to restart");
     } else if let Some(mut kafka) = kafka::Kafka::start() {
         let kept = records::Kept::write(&client::Cluster::at(kafka.brokers()));
-        kafka.restart();
+        kafka.command("restart");
         kept.check(&client::Cluster::at(kafka.brokers()));
     }
 }

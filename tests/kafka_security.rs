@@ -39,8 +39,10 @@ impl Secured {
         let certificates = Certificates::make(&folder);
         let folder = certificates.folder().to_string_lossy().into_owned();
         let users = format!("alice={PASSWORD} mallory={PASSWORD}");
-        let kafka =
-            Kafka::start_with(&[("KAFKA_TLS", folder.as_str()), ("KAFKA_USERS", users.as_str())])?;
+        let kafka = Kafka::start_with(
+            &[("KAFKA_TLS", folder.as_str()), ("KAFKA_USERS", users.as_str())],
+            &[],
+        )?;
         let brokers = kafka.brokers();
         // Kept until the process ends, which closes the pipe that the broker hangs on.
         std::mem::forget(kafka);

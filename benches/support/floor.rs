@@ -11,8 +11,8 @@ use std::time::Duration;
 use arrow_kafka::{
     Consumer, Message, PartitionQueue, PartitionStart, Producer, Record, Start, TopicHandle,
 };
-use connectors::Cluster;
 use connectors::admin::{Admin, TopicSpec};
+use connectors::{Cluster, TransactionSettings};
 use stream::{Clock, SystemClock};
 
 use super::Failure;
@@ -57,7 +57,11 @@ pub(crate) fn run(address: SocketAddr, topic: &str, floor: Floor) -> Result<Cost
     let clock = SystemClock::new();
     let cpu = usage::process_cpu();
     let mut input = Input::open(&cluster, topic)?;
-    let producer = Arc::new(Producer::open(&cluster.transactional_settings("bench-floor"))?);
+    let transactions = TransactionSettings {
+        id: "bench-floor".to_owned(),
+        timeout: connectors::TRANSACTION_TIMEOUT,
+    };
+    let producer = Arc::new(Producer::open(&cluster.transactional_settings(&transactions))?);
     let is_ended = Arc::new(AtomicBool::new(false));
     let events = {
         let (producer, is_ended) = (Arc::clone(&producer), Arc::clone(&is_ended));

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use catalog::project::runtime::Kafka;
 use catalog::project::secret::Secret;
 
+use crate::TransactionSettings;
+
 /// How many bytes all partitions of one reader may hold fetched and not yet decoded.
 const FETCH_BUDGET_BYTES: usize = 64 << 20;
 
@@ -101,18 +103,37 @@ impl Cluster {
     }
 
     /// Settings for the transactional producer of a project.
-    pub fn transactional_settings(&self, transactional_id: &str) -> Vec<(String, String)> {
-        let queue = PRODUCE_QUEUE_KIB.to_string();
-        self.with(&[
-            ("transactional.id", transactional_id),
-            ("transaction.timeout.ms", "30000"),
-            ("message.timeout.ms", "20000"),
+    pub fn transactional_settings(
+        &self,
+        transactions: &TransactionSettings,
+    ) -> Vec<(String, String)> {
+        let timeout_ms = transactions.timeout.as_millis();
+        self.with_output_settings(&[
+            ("transactional.id", &transactions.id),
+            ("transaction.timeout.ms", &timeout_ms.to_string()),
+            ("message.timeout.ms", &(timeout_ms * 2 / 3).to_string()),
             ("linger.ms", "20"),
+        ])
+    }
+
+    /// Settings for the producer of outputs that are delivered at least once.
+    pub fn output_settings(&self) -> Vec<(String, String)> {
+        self.with_output_settings(&[
+            ("enable.idempotence", "true"),
+            ("message.timeout.ms", "20000"),
+            ("linger.ms", "5"),
+        ])
+    }
+
+    fn with_output_settings(&self, own: &[(&str, &str)]) -> Vec<(String, String)> {
+        let queue = PRODUCE_QUEUE_KIB.to_string();
+        let shared = [
             ("compression.codec", "lz4"),
-            ("queue.buffering.max.kbytes", &queue),
+            ("queue.buffering.max.kbytes", queue.as_str()),
             ("queue.buffering.max.messages", "200000"),
             ("retry.backoff.ms", "20"),
-        ])
+        ];
+        self.with(&[own, &shared].concat())
     }
 
     fn with(&self, own: &[(&str, &str)]) -> Vec<(String, String)> {

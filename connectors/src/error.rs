@@ -1,6 +1,9 @@
 //! What goes wrong between the engine and Kafka.
 
-use arrow_kafka::KafkaError;
+use std::time::Duration;
+
+use arrow_kafka::{ErrorCode, KafkaError};
+use stream::failpoint::Injected;
 
 /// What goes wrong between the engine and Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,18 @@ pub enum ConnectorError {
         /// What the broker said.
         reason: String,
     },
+    /// A call into the Kafka client does not end although the cluster answers; what it was about
+    /// may or may not have happened. Make a new producer, and ask the journal.
+    #[error("to {action} has not ended after {} s, although the cluster answers", limit.as_secs())]
+    Hung {
+        /// What was tried.
+        action: &'static str,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// A test asked for it.
+    #[error(transparent)]
+    Injected(#[from] Injected),
     /// The journal holds what nobody can have written whole.
     #[error("the journal `{topic}` is damaged at offset {offset}: {detail}")]
     Journal {
@@ -55,10 +70,35 @@ pub enum ConnectorError {
 }
 
 impl ConnectorError {
+    /// Whether the topic or the partition does not exist, or is not known yet.
+    pub fn is_unknown_topic(&self) -> bool {
+        self.kafka().is_some_and(KafkaError::is_unknown_topic)
+    }
+
+    /// Whether the next offset to read is not in the log.
+    pub fn is_offset_gone(&self) -> bool {
+        let code = self.kafka().and_then(KafkaError::code);
+        code == Some(ErrorCode::AUTO_OFFSET_RESET) || code == Some(ErrorCode::OFFSET_OUT_OF_RANGE)
+    }
+
+    fn kafka(&self) -> Option<&KafkaError> {
+        match self {
+            Self::Kafka(error) => Some(error),
+            Self::Codec { .. }
+            | Self::MissingTopic { .. }
+            | Self::TopicExists { .. }
+            | Self::Admin { .. }
+            | Self::Hung { .. }
+            | Self::Injected(_)
+            | Self::Journal { .. } => None,
+        }
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Kafka(error) => error.is_retriable(),
+            Self::Hung { .. } | Self::Injected(_) => true,
             Self::Codec { .. }
             | Self::MissingTopic { .. }
             | Self::TopicExists { .. }

@@ -7,6 +7,7 @@ mod cluster;
 pub mod admin;
 pub mod reach;
 mod source;
+mod topic_watch;
 mod sink;
 mod journal;
 
@@ -15,5 +16,8 @@ mod error;
 pub use cluster::Cluster;
 pub use error::ConnectorError;
 pub use journal::{JournalTopic, RawEntry};
-pub use sink::{OutputTopic, TransactionalProducer};
+pub use sink::{
+    OutputProducer, OutputTopic, TRANSACTION_TIMEOUT, TransactionSettings, TransactionalProducer,
+};
 pub use source::{Bounds, Fetched, KafkaSource, Poll, SliceDecoder, SourceSpec};
+pub use topic_watch::TopicWatch;

@@ -1,33 +1,35 @@
-//! The transactional producer: all that one epoch writes, visible together or not at all.
-//!
-//! Its calls belong to one thread; another serves librdkafka's events for the handle's whole life,
-//! as `arrow_kafka::Producer` asks for.
+//! Producers: the transactional one, whose records become visible together or not at all, and the
+//! plain one for outputs that are delivered at least once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+mod calls;
+mod outputs;
+mod writer;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_kafka::{Encoded, PartitionOffset, Producer, ProducerEvent, Record, TopicHandle};
+use arrow_kafka::{Encoded, PartitionOffset, Record};
+use stream::failpoint;
 
 use crate::journal::{EPOCH_HEADER, PART_HEADER};
 use crate::{Cluster, ConnectorError};
+use calls::{Calls, Watch};
+use writer::Writer;
 
-/// How long a full queue is given to make room before it is looked at again.
-const ROOM_WAIT: Duration = Duration::from_millis(20);
+pub use outputs::OutputProducer;
 
-/// How long the event thread waits for an event before it looks whether it shall end.
-const EVENT_WAIT: Duration = Duration::from_millis(100);
+/// A transaction that is open for longer is aborted by the broker.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long acknowledgements are waited for: more than `message.timeout.ms`, after which every
-/// record is either delivered or failed.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long `init_transactions` waits for the coordinator in one call: a cluster that was made a
+/// moment ago creates its own topic first.
+const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the coordinator may take to accept the group's offsets.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long `init_transactions` waits for the coordinator in one call.
-const INIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A call that hangs is given up after so many transaction timeouts.
+const TIMEOUTS_UNTIL_HUNG: u32 = 2;
 
 /// A topic that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,49 +38,44 @@ pub struct OutputTopic {
     pub topic: String,
     /// `compression.type` of the topic, where the client shall compress like it.
     pub compression: Option<String>,
+    /// `max.message.bytes` of the topic, a limit on batches of records.
+    pub max_message_bytes: usize,
+}
+
+/// A transactional producer's name, and how long its transactions may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionSettings {
+    /// `transactional.id`
+    pub id: String,
+    /// `transaction.timeout.ms`; what is not delivered within two thirds of it has failed.
+    pub timeout: Duration,
 }
 
 /// A producer that writes in transactions.
 pub struct TransactionalProducer {
-    producer: Arc<Producer>,
-    topics: Vec<TopicHandle>,
+    writer: Arc<Writer>,
+    calls: Calls,
+    settings: TransactionSettings,
     is_in_transaction: bool,
-    failed_delivery: Arc<Mutex<Option<ProducerEvent>>>,
-    is_closing: Arc<AtomicBool>,
-    events: Option<JoinHandle<()>>,
 }
 
 impl TransactionalProducer {
     /// Opens the producer and fences whoever had its id before.
     ///
     /// # Errors
-    /// [`ConnectorError::Kafka`]: retry if retriable.
+    /// [`ConnectorError::Kafka`]: retry if retriable. [`ConnectorError::Hung`]: as there.
     pub fn open(
         cluster: &Cluster,
-        transactional_id: &str,
+        settings: &TransactionSettings,
         topics: &[OutputTopic],
     ) -> Result<Self, ConnectorError> {
-        let producer = Arc::new(Producer::open(&cluster.transactional_settings(transactional_id))?);
-        let failed_delivery = Arc::new(Mutex::new(None));
-        let is_closing = Arc::new(AtomicBool::new(false));
-        let events = serve_events(&producer, &failed_delivery, &is_closing);
-        let mut this = Self {
-            topics: Vec::with_capacity(topics.len()),
-            is_in_transaction: false,
-            events: Some(events),
-            producer,
-            failed_delivery,
-            is_closing,
-        };
-        this.producer.init_transactions(INIT_TIMEOUT)?;
-        for topic in topics {
-            let settings: Vec<_> = topic
-                .compression
-                .iter()
-                .map(|codec| ("compression.codec".to_owned(), codec.clone()))
-                .collect();
-            this.topics.push(this.producer.topic(&topic.topic, &settings)?);
-        }
+        let writer = Arc::new(Writer::open(&cluster.transactional_settings(settings), topics)?);
+        let watch = Watch::new(cluster, settings.timeout * TIMEOUTS_UNTIL_HUNG);
+        let calls = Calls::start(&writer, watch);
+        let mut this = Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
+        this.calls.run("take over the transactional id", |writer| {
+            writer.producer().init_transactions(INIT_TIMEOUT)
+        })?;
         Ok(this)
     }
 
@@ -88,7 +85,7 @@ impl TransactionalProducer {
     /// [`ConnectorError::Kafka`].
     pub fn begin(&mut self) -> Result<(), ConnectorError> {
         if !self.is_in_transaction {
-            self.producer.begin_transaction()?;
+            self.writer.producer().begin_transaction()?;
             self.is_in_transaction = true;
         }
         Ok(())
@@ -99,15 +96,7 @@ impl TransactionalProducer {
     /// # Errors
     /// [`ConnectorError::Kafka`]: the transaction cannot be committed any more.
     pub fn send_rows(&self, index: usize, encoded: &Encoded) -> Result<(), ConnectorError> {
-        let mut from = 0;
-        while from < encoded.len() {
-            let rows = from..encoded.len();
-            from += self.producer.produce_rows(&self.topics[index], encoded, rows)?;
-            if from < encoded.len() {
-                self.wait_for_room()?;
-            }
-        }
-        Ok(())
+        self.writer.send_rows(index, encoded)
     }
 
     /// Hands one record to the producer.
@@ -115,12 +104,7 @@ impl TransactionalProducer {
     /// # Errors
     /// As [`TransactionalProducer::send_rows`].
     pub fn send(&self, index: usize, record: &Record<'_>) -> Result<(), ConnectorError> {
-        loop {
-            match self.producer.produce(&self.topics[index], record) {
-                Err(error) if error.is_queue_full() => self.wait_for_room()?,
-                other => return Ok(other?),
-            }
-        }
+        self.writer.send(index, record)
     }
 
     /// Hands a journal entry to the producer, in parts of at most `part_bytes`.
@@ -157,68 +141,36 @@ impl TransactionalProducer {
     ///
     /// # Errors
     /// [`ConnectorError::Kafka`]: whether the transaction was committed is unknown; only the
-    /// journal tells.
+    /// journal tells. [`ConnectorError::Hung`]: the same, and the handle is lost.
     pub fn commit(
         &mut self,
         offsets: &[PartitionOffset],
         group: &str,
     ) -> Result<(), ConnectorError> {
-        self.producer.flush(FLUSH_TIMEOUT)?;
-        if let Some(ProducerEvent::DeliveryFailed { error, .. }) =
-            self.failed_delivery.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
-            return Err(error.into());
-        }
+        failpoint::reach("commit.3.before")?;
+        self.writer.flush(self.settings.timeout)?;
+        failpoint::reach("commit.3.after")?;
+        failpoint::reach("commit.4.before")?;
         if !offsets.is_empty() {
-            self.producer.send_offsets_to_transaction(offsets, group, OFFSETS_TIMEOUT)?;
+            let (offsets, group) = (offsets.to_vec(), group.to_owned());
+            self.calls.run("add the group's offsets to the transaction", move |writer| {
+                writer.producer().send_offsets_to_transaction(&offsets, &group, OFFSETS_TIMEOUT)
+            })?;
         }
-        self.producer.commit_transaction(None)?;
+        failpoint::reach("commit.4.after")?;
+        failpoint::reach("commit.5.before")?;
+        self.calls
+            .run("commit the transaction", |writer| writer.producer().commit_transaction(None))?;
         self.is_in_transaction = false;
+        failpoint::reach("commit.5.after")?;
         Ok(())
-    }
-
-    fn wait_for_room(&self) -> Result<(), ConnectorError> {
-        match self.producer.flush(ROOM_WAIT) {
-            Err(error) if error.is_fatal() => Err(error.into()),
-            _ => Ok(()),
-        }
     }
 }
 
 impl Drop for TransactionalProducer {
     fn drop(&mut self) {
         // What is not committed must not be waited for: the broker aborts it.
-        if let Err(error) = self.producer.purge() {
-            tracing::debug!(%error, "purging the producer failed");
-        }
-        self.is_closing.store(true, Ordering::Relaxed);
-        if self.events.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread that serves the producer's events panicked");
-        }
+        self.writer.purge();
+        self.calls.end();
     }
-}
-
-fn serve_events(
-    producer: &Arc<Producer>,
-    failed: &Arc<Mutex<Option<ProducerEvent>>>,
-    is_closing: &Arc<AtomicBool>,
-) -> JoinHandle<()> {
-    let (producer, failed) = (Arc::clone(producer), Arc::clone(failed));
-    let is_closing = Arc::clone(is_closing);
-    std::thread::spawn(move || {
-        while !is_closing.load(Ordering::Relaxed) {
-            for event in producer.serve_events(EVENT_WAIT) {
-                match event {
-                    ProducerEvent::DeliveryFailed { .. } => {
-                        let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                        first.get_or_insert(event);
-                    }
-                    ProducerEvent::Fatal(failure) => {
-                        tracing::warn!(%failure, "the producer failed");
-                    }
-                    ProducerEvent::Error(failure) => tracing::debug!(%failure, "producer"),
-                }
-            }
-        }
-    })
 }

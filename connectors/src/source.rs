@@ -10,8 +10,8 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, Int8Array, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::datatypes::{Int32Type, Int64Type};
 use arrow_kafka::{
-    ColumnSource, ColumnSpec, Consumer, DecodeSpec, Decoder, Message, MessageBatch, OwnedMessages,
-    PartitionQueue, PartitionStart, ReadyCallback, Rejected, Start,
+    ColumnSource, ColumnSpec, Consumer, DecodeSpec, Decoder, KafkaError, Message, MessageBatch,
+    OwnedMessages, PartitionQueue, PartitionStart, ReadyCallback, Rejected, Start,
 };
 use stream::{Batch, Origin, RejectedRecord, RowKind, SliceRows};
 
@@ -66,7 +66,7 @@ pub enum Poll {
 }
 
 /// What a partition holds at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// First offset.
     pub first: i64,
@@ -83,6 +83,7 @@ pub struct KafkaSource {
     consumer: Consumer,
     decoder: SliceDecoder,
     partitions: Vec<Partition>,
+    ready: Option<ReadyCallback>,
 }
 
 /// Turns records into the rows of a slice.
@@ -96,6 +97,8 @@ struct Partition {
     queue: Option<PartitionQueue>,
     pending: Option<Pending>,
     end: Option<i64>,
+    /// What went wrong after the pending messages were fetched.
+    error: Option<KafkaError>,
 }
 
 /// Messages that were taken from the queue and not yet decoded.
@@ -114,7 +117,7 @@ impl KafkaSource {
         let consumer = Consumer::open(&cluster.reader_settings(count))?;
         let decoder = SliceDecoder::new(&spec)?;
         let partitions = (0..count).map(|_| Partition::default()).collect();
-        Ok(Self { spec, cluster: cluster.clone(), consumer, decoder, partitions })
+        Ok(Self { spec, cluster: cluster.clone(), consumer, decoder, partitions, ready: None })
     }
 
     /// Number of partitions of the topic.
@@ -141,6 +144,24 @@ impl KafkaSource {
             .collect()
     }
 
+    /// First and end offset of one partition, committed records only.
+    ///
+    /// # Errors
+    /// As [`KafkaSource::bounds`].
+    pub fn partition_bounds(&self, partition: usize) -> Result<(i64, i64), ConnectorError> {
+        let number = partition_number(partition);
+        Ok(self.consumer.watermarks(&self.spec.topic, number, ANSWER_TIMEOUT)?)
+    }
+
+    /// The topic's id, if the broker gives one.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn topic_id(&self) -> Result<Option<String>, ConnectorError> {
+        let mut topics = self.consumer.describe(&[&self.spec.topic], ANSWER_TIMEOUT)?;
+        Ok(topics.pop().and_then(|topic| topic.id))
+    }
+
     /// End of a partition's log as the last fetch told it, uncommitted records included; `None`
     /// before the first.
     pub fn log_end(&self, partition: usize) -> Option<i64> {
@@ -156,20 +177,53 @@ impl KafkaSource {
         positions: &[i64],
         ready: &ReadyCallback,
     ) -> Result<(), ConnectorError> {
+        self.ready = Some(Arc::clone(ready));
+        let positions: Vec<_> = positions.iter().copied().enumerate().collect();
+        self.assign(&positions)
+    }
+
+    /// Starts fetching partitions that the topic got meanwhile, each at its first offset.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable; no partition was added.
+    pub fn grow(&mut self, positions: &[i64]) -> Result<(), ConnectorError> {
+        // The client knows a new partition only once it has asked for the topic again.
+        self.consumer.metadata(Some(&self.spec.topic), ANSWER_TIMEOUT)?;
+        let first = self.partitions.len();
+        let positions: Vec<_> = (first..).zip(positions.iter().copied()).collect();
+        self.partitions.extend(positions.iter().map(|_| Partition::default()));
+        let assigned = self.assign(&positions);
+        if assigned.is_err() {
+            self.partitions.truncate(first);
+        }
+        assigned
+    }
+
+    /// Fetches a partition anew from an offset; what was fetched and not yet polled is dropped.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`].
+    pub fn restart(&mut self, partition: usize, offset: i64) -> Result<(), ConnectorError> {
+        self.partitions[partition] = Partition::default();
+        self.consumer.unassign(&[(self.spec.topic.as_str(), partition_number(partition))])?;
+        self.assign(&[(partition, offset)])
+    }
+
+    fn assign(&mut self, positions: &[(usize, i64)]) -> Result<(), ConnectorError> {
         let starts: Vec<_> = positions
             .iter()
-            .enumerate()
             .map(|(partition, offset)| PartitionStart {
                 topic: self.spec.topic.clone(),
-                partition: partition_number(partition),
+                partition: partition_number(*partition),
                 start: Start::At(*offset),
             })
             .collect();
-        for (mut queue, partition) in
-            self.consumer.assign(&starts)?.into_iter().zip(&mut self.partitions)
+        for (mut queue, (partition, _)) in self.consumer.assign(&starts)?.into_iter().zip(positions)
         {
-            queue.on_ready(Arc::clone(ready));
-            partition.queue = Some(queue);
+            if let Some(ready) = &self.ready {
+                queue.on_ready(Arc::clone(ready));
+            }
+            self.partitions[*partition].queue = Some(queue);
         }
         Ok(())
     }
@@ -187,15 +241,20 @@ impl KafkaSource {
     ) -> Result<Poll, ConnectorError> {
         let at = &mut self.partitions[partition];
         if at.pending.is_none() {
+            if let Some(error) = at.error.take() {
+                return Err(error.into());
+            }
             let Some(queue) = &at.queue else { return Ok(Poll::Nothing) };
             let polled = queue.poll(max_records, Duration::ZERO);
             at.end = polled.end_reached.or(if polled.messages.is_empty() { at.end } else { None });
-            if let Some(error) = polled.error {
-                return Err(error.into());
-            }
             if polled.messages.is_empty() {
-                return Ok(at.end.take().map_or(Poll::Nothing, Poll::End));
+                return match polled.error {
+                    Some(error) => Err(error.into()),
+                    None => Ok(at.end.take().map_or(Poll::Nothing, Poll::End)),
+                };
             }
+            // The messages are taken first: they will not come again.
+            at.error = polled.error;
             at.pending = Some(Pending { messages: polled.messages, next: 0 });
         }
         let Some(mut pending) = at.pending.take() else { return Ok(Poll::Nothing) };

@@ -155,7 +155,10 @@ fn connector_kind(error: &ConnectorError) -> ErrorKind {
         ConnectorError::MissingTopic { .. } | ConnectorError::TopicExists { .. } => {
             ErrorKind::Invalid
         }
-        ConnectorError::Kafka(_) | ConnectorError::Admin { .. } => ErrorKind::Unavailable,
+        ConnectorError::Kafka(_)
+        | ConnectorError::Admin { .. }
+        | ConnectorError::Hung { .. }
+        | ConnectorError::Injected(_) => ErrorKind::Unavailable,
         ConnectorError::Journal { .. } => ErrorKind::Data,
         ConnectorError::Codec { .. } => ErrorKind::Internal,
     }
@@ -166,6 +169,8 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::Connector(error) => connector_kind(error),
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
+        | RuntimeError::Injected(_)
+        | RuntimeError::Unsettled { .. }
         | RuntimeError::Random
         | RuntimeError::Thread(_) => ErrorKind::Unavailable,
         RuntimeError::Journal(_)
@@ -173,9 +178,13 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::JournalTrimmed { .. }
         | RuntimeError::InputGone { .. }
         | RuntimeError::Gap { .. }
+        | RuntimeError::TopicRecreated { .. }
+        | RuntimeError::LogShrunk { .. }
         | RuntimeError::PartitionsGone { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
-        RuntimeError::PlanChanged { .. } => ErrorKind::Invalid,
+        RuntimeError::PlanChanged { .. }
+        | RuntimeError::TopicGone { .. }
+        | RuntimeError::Refused { .. } => ErrorKind::Invalid,
         RuntimeError::Fold(_)
         | RuntimeError::Unsupported { .. }
         | RuntimeError::Panicked { .. } => ErrorKind::Internal,

@@ -44,8 +44,8 @@ pub use error::{Error, ErrorKind, Mistakes};
 pub use explain::{CODES, page};
 pub use report::{DiagnosticStyle, render};
 pub use runtime::{
-    Lag, ModelStatus, Phase, ReaderStatus, RunOptions, RunReport, Status, StatusBoard, StopHandle,
-    WaitReason, Waiting,
+    Delivery, Lag, ModelStatus, Phase, ReaderStatus, RunOptions, RunReport, Status, StatusBoard,
+    StopHandle, WaitReason, Waiting,
 };
 pub use session::{Session, Stay};
 

@@ -71,7 +71,9 @@ impl Session {
     /// [`Error::Broker`].
     pub fn open(folder: &Path, project: &Project, stay: Stay) -> Result<Self, Error> {
         match &project.runtime.kafka {
-            Some(kafka) => Ok(Self { cluster: Cluster::kafka(kafka, folder), access: Access::Kafka }),
+            Some(kafka) => {
+                Ok(Self { cluster: Cluster::kafka(kafka, folder), access: Access::Kafka })
+            }
             None => Self::embedded(folder, &project.runtime.broker, stay),
         }
     }

@@ -6,8 +6,9 @@
 #       Keeps data in DIR (made and formatted once; "-": a temporary one that is removed at the
 #       end), prints "ready HOST:PORT" once it answers, and
 #       serves until its standard input ends: a test process that dies in any way takes the broker
-#       along. Lines on standard input: "restart" (orderly), "crash" (SIGKILL, then start again);
-#       each is answered by another "ready" line. PORT 0 or none: a free one.
+#       along. Lines on standard input: "restart" (orderly), "crash" (SIGKILL, then start again),
+#       "pause" (SIGSTOP: connections stay, nothing answers), "resume"; each is answered by another
+#       "ready" line. PORT 0 or none: a free one.
 #   kafka.sh tool CLASS ARGS...        one of Kafka's own tools, as org.apache.kafka.tools.TopicCommand
 #
 # With KAFKA_TLS=FOLDER "serve" listens on three more ports: PORT + 2 is SASL_SSL (SCRAM-SHA-512),
@@ -172,7 +173,9 @@ serve() {
     case "$line" in
     restart) stop_broker TERM; start_broker ;;
     crash) stop_broker KILL; start_broker ;;
-    *) echo "restart or crash, not: $line" >&2 ;;
+    pause) kill -STOP "$broker"; echo "ready 127.0.0.1:$port" ;;
+    resume) kill -CONT "$broker"; echo "ready 127.0.0.1:$port" ;;
+    *) echo "restart, crash, pause or resume, not: $line" >&2 ;;
     esac
   done
 }
@@ -184,5 +187,5 @@ available)
   ;;
 serve) shift; serve "$@" ;;
 tool) shift; fetch_libs; "${java_command[@]}" "$@" ;;
-*) sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+*) sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

@@ -38,7 +38,7 @@ impl Folder {
     /// `engine ARGUMENTS --project FOLDER`, not started. The environment holds nothing of the
     /// engine's.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
+        let mut command = Command::new(binary());
         command.args(arguments).arg("--project").arg(self.path()).current_dir(self.path());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
@@ -53,6 +53,12 @@ impl Folder {
     pub(crate) fn engine(&self, arguments: &[&str]) -> Output {
         finished(&self.command(arguments).stdin(Stdio::null()).output().expect("the binary runs"))
     }
+}
+
+/// The binary of this build, or the one that `ENGINE_TEST_BINARY` names, such as a release build.
+fn binary() -> PathBuf {
+    let given = std::env::var_os("ENGINE_TEST_BINARY").map(PathBuf::from);
+    given.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_engine")))
 }
 
 pub(crate) fn finished(output: &std::process::Output) -> Output {

@@ -5,14 +5,14 @@
 //! that happens. On a machine without Java and Maven there is none, which is said, and is an error
 //! only where `ENGINE_REQUIRE_KAFKA=1`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 /// A Kafka of this test's own, which it may restart.
 pub(crate) struct Kafka {
     brokers: String,
-    pub(crate) commands: Option<ChildStdin>,
+    commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     script: Child,
 }
@@ -20,16 +20,18 @@ pub(crate) struct Kafka {
 impl Kafka {
     /// Starts a Kafka; `None` if this machine cannot, which is said.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(&[])
+        Self::start_with(&[], &[])
     }
 
-    /// Starts a Kafka with variables for the script, which explains them.
-    pub(crate) fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
+    /// As [`Kafka::start`], with variables for the script, which explains them, and settings of the
+    /// broker, each `name=value`.
+    pub(crate) fn start_with(variables: &[(&str, &str)], settings: &[&str]) -> Option<Self> {
         if !is_available() {
             return None;
         }
         let mut script = Command::new(script_path())
-            .args(["serve", "-"])
+            .args(["serve", "-", "0"])
+            .args(settings)
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -48,8 +50,15 @@ impl Kafka {
         self.brokers.clone()
     }
 
+    /// Gives the script a command, such as `crash`, and waits until it has been done.
+    pub(crate) fn command(&mut self, command: &str) {
+        let commands = self.commands.as_mut().expect("the script still listens");
+        writeln!(commands, "{command}").expect("the script takes commands");
+        self.await_ready();
+    }
+
     /// Waits until the script says that it is ready.
-    pub(crate) fn await_ready(&mut self) {
+    fn await_ready(&mut self) {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("the script can be read");
         let address = line.trim().strip_prefix("ready ");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::error::{Distrust, ErrorCode, Failure, KafkaError};
 use crate::librdkafka::client::{Client, Kind};
 use crate::librdkafka::consume::{NativeMessages, Queue};
+use crate::librdkafka::describe;
 use crate::librdkafka::failure;
 use crate::librdkafka::list::PartitionList;
 use crate::message::MessageBatch;
@@ -118,6 +119,19 @@ impl TopicInfo {
         self.error != Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
             && self.error != Some(ErrorCode::UNKNOWN_TOPIC)
     }
+}
+
+/// A topic and its id: a topic that is deleted and created again has another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicIdentity {
+    /// Its name.
+    pub name: String,
+    /// Its id in base64; none on brokers that give none.
+    pub id: Option<String>,
+    /// How many partitions it has.
+    pub partitions: usize,
+    /// What the broker has against it, e.g. that it does not exist.
+    pub error: Option<ErrorCode>,
 }
 
 /// A partition.
@@ -266,6 +280,18 @@ impl Consumer {
         timeout: Duration,
     ) -> Result<ClusterMetadata, KafkaError> {
         self.client.metadata(topic, timeout)
+    }
+
+    /// Topics by name, with their ids. An unknown topic is no error: its own one tells.
+    ///
+    /// # Errors
+    /// [`KafkaError::Call`] if no broker answered in time.
+    pub fn describe(
+        &self,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> Result<Vec<TopicIdentity>, KafkaError> {
+        describe::topics(&self.client, topics, timeout)
     }
 
     /// The cluster's id, if a broker told it in time.

@@ -80,6 +80,28 @@ impl ErrorCode {
         RETRIABLE.contains(&self.0)
     }
 
+    /// Whether the topic or the partition does not exist, or is not known yet.
+    pub fn is_unknown_topic(self) -> bool {
+        // Kafka's `UNKNOWN_TOPIC_ID` tells that a topic was deleted, or created anew.
+        const UNKNOWN_TOPIC_ID: i32 = 100;
+        matches!(
+            self,
+            Self::UNKNOWN_TOPIC_OR_PARTITION
+                | Self::UNKNOWN_TOPIC
+                | Self::UNKNOWN_PARTITION
+                | Self(UNKNOWN_TOPIC_ID)
+        )
+    }
+
+    /// Whether the broker, or the client for it, refuses a record or a right, and will again
+    /// until somebody changes a setting or a topic.
+    pub fn is_refusal(self) -> bool {
+        // Too large, a batch too large, no right to topic, group, cluster or transactional id,
+        // against a policy, invalid. Not an unknown topic: a broker that starts knows none.
+        const REFUSALS: [i32; 8] = [10, 18, 29, 30, 31, 44, 53, 87];
+        REFUSALS.contains(&self.0)
+    }
+
     /// Whether another producer, or the broker's time limit, ended this producer's epoch.
     pub fn is_fenced(self) -> bool {
         matches!(self, Self::FENCED | Self::PRODUCER_FENCED | Self::INVALID_PRODUCER_EPOCH)
@@ -220,6 +242,11 @@ impl KafkaError {
         self.code().is_some_and(ErrorCode::is_fenced)
     }
 
+    /// Whether it will be refused again until somebody changes a setting or a topic.
+    pub fn is_refusal(&self) -> bool {
+        self.code().is_some_and(ErrorCode::is_refusal)
+    }
+
     /// Whether the producer's queue was full.
     pub fn is_queue_full(&self) -> bool {
         self.code() == Some(ErrorCode::QUEUE_FULL)
@@ -227,14 +254,7 @@ impl KafkaError {
 
     /// Whether the topic or the partition does not exist.
     pub fn is_unknown_topic(&self) -> bool {
-        self.code().is_some_and(|code| {
-            matches!(
-                code,
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-                    | ErrorCode::UNKNOWN_TOPIC
-                    | ErrorCode::UNKNOWN_PARTITION
-            )
-        })
+        self.code().is_some_and(ErrorCode::is_unknown_topic)
     }
 
     fn failure(&self) -> Option<&Failure> {

@@ -31,7 +31,8 @@ mod error;
 
 pub use consumer::{
     BrokerInfo, ClientEvent, ClusterMetadata, Consumer, OffsetAtTime, PartitionInfo,
-    PartitionOffset, PartitionQueue, PartitionStart, Polled, ReadyCallback, Start, TopicInfo,
+    PartitionOffset, PartitionQueue, PartitionStart, Polled, ReadyCallback, Start, TopicIdentity,
+    TopicInfo,
 };
 pub use decode::{
     ColumnSource, ColumnSpec, CsvFormat, DecodeSpec, Decoded, Decoder, Format, MAX_BATCH_BYTES,

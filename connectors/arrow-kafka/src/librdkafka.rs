@@ -11,6 +11,7 @@
 
 pub(crate) mod client;
 pub(crate) mod consume;
+pub(crate) mod describe;
 pub(crate) mod list;
 pub(crate) mod produce;
 mod trust;
@@ -83,6 +84,12 @@ mod codes {
             name: *mut *const c_char,
             value: *mut *const c_void,
             size: *mut usize,
+        ) -> c_int;
+        pub(super) fn rd_kafka_AdminOptions_set_request_timeout(
+            options: *mut sys::rd_kafka_AdminOptions_t,
+            timeout_ms: c_int,
+            text: *mut c_char,
+            text_size: usize,
         ) -> c_int;
         pub(super) fn rd_kafka_flush(rk: *mut sys::rd_kafka_t, timeout_ms: c_int) -> c_int;
         pub(super) fn rd_kafka_purge(rk: *mut sys::rd_kafka_t, flags: c_int) -> c_int;

@@ -15,7 +15,7 @@ use connectors::{Bounds, Fetched, SourceSpec};
 use planner::dataflow::{OnGap, Source, SourceRole};
 use stream::{
     Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
-    Watermark,
+    Watermark, failpoint,
 };
 
 use crate::error::RuntimeError;
@@ -29,6 +29,7 @@ use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
 use picture::Lineage;
 
+mod grow;
 mod picture;
 mod replay;
 
@@ -62,6 +63,8 @@ pub(crate) struct Identity {
     pub(crate) epoch: Epoch,
     pub(crate) instance: InstanceName,
     pub(crate) lease: Duration,
+    /// Ids of the topics that are read, by name.
+    topics: Arc<BTreeMap<String, String>>,
     /// Whether the generation begins with this run.
     is_new: bool,
 }
@@ -70,8 +73,8 @@ impl Identity {
     pub(crate) fn new(
         instance: InstanceName,
         history: &History,
-        lease: Duration,
-        commit_interval: Duration,
+        topics: BTreeMap<String, String>,
+        options: &RunOptions,
     ) -> Result<Self, RuntimeError> {
         let is_new = history.entries.is_empty();
         let journal_id = match &history.journal_id {
@@ -79,8 +82,9 @@ impl Identity {
             None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
         };
         let generation = Generation(history.generation.0 + u64::from(is_new));
-        let lease = lease.max(commit_interval * LEASE_COMMIT_INTERVALS);
-        Ok(Self { journal_id, generation, epoch: history.epoch.next(), instance, lease, is_new })
+        let lease = options.lease.max(options.commit_interval * LEASE_COMMIT_INTERVALS);
+        let (epoch, topics) = (history.epoch.next(), Arc::new(topics));
+        Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new })
     }
 }
 
@@ -126,18 +130,6 @@ pub(crate) struct PartitionView {
 
 impl ReaderView {
     pub(crate) fn new(source: &Source, carried: Option<SourceSpec>, bounds: &[Bounds]) -> Self {
-        let partition = |bounds: &Bounds| PartitionView {
-            position: bounds.first,
-            first_at_start: bounds.first,
-            end_at_start: bounds.end,
-            is_known: false,
-            is_idle: false,
-            is_at_end: false,
-            log_end: bounds.log_end,
-            held_since: None,
-            newest_timestamp_ms: None,
-            quiet_since: Duration::ZERO,
-        };
         let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         Self {
             name: source.reader.clone(),
@@ -150,12 +142,28 @@ impl ReaderView {
             idle_advance: source.event_time.idle_advance_ms.map(millis),
             idle_since: None,
             carried,
-            partitions: bounds.iter().map(partition).collect(),
+            partitions: bounds.iter().map(|bounds| PartitionView::new(*bounds)).collect(),
         }
     }
 }
 
 impl PartitionView {
+    /// A partition that holds this.
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            position: bounds.first,
+            first_at_start: bounds.first,
+            end_at_start: bounds.end,
+            is_known: false,
+            is_idle: false,
+            is_at_end: false,
+            log_end: bounds.log_end,
+            held_since: None,
+            newest_timestamp_ms: None,
+            quiet_since: Duration::ZERO,
+        }
+    }
+
     /// Whether everything that was there at the start has been folded.
     fn is_caught_up(&self) -> bool {
         self.position >= self.end_at_start
@@ -261,6 +269,7 @@ impl Driver {
             self.is_replaying = true;
             self.replay(history)?;
             self.is_replaying = false;
+            tracing::info!(records = self.replayed_records, "the journal was replayed");
         }
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
@@ -331,6 +340,7 @@ impl Driver {
 
     fn start_new_partitions(&mut self) -> Result<(), RuntimeError> {
         for reader in 0..self.readers.len() {
+            self.note_growth(reader)?;
             for partition in 0..self.readers[reader].partitions.len() {
                 let name = self.readers[reader].name.clone();
                 let at = &mut self.readers[reader].partitions[partition];
@@ -349,6 +359,7 @@ impl Driver {
     fn live(&mut self) -> Result<bool, RuntimeError> {
         loop {
             self.check_failure()?;
+            self.grow()?;
             self.look_at_ends()?;
             if self.inbox.lock().is_stopping {
                 return Ok(true);
@@ -645,6 +656,7 @@ impl Driver {
 
     /// Ends the epoch: its entry goes to the encoder behind its outputs.
     fn cut(&mut self) -> Result<(), RuntimeError> {
+        failpoint::reach("commit.1.before")?;
         let header = Header {
             journal_id: self.identity.journal_id.clone(),
             generation: self.identity.generation,
@@ -652,10 +664,12 @@ impl Driver {
             instance: self.identity.instance.clone(),
             lease_ms: u64::try_from(self.identity.lease.as_millis()).unwrap_or(u64::MAX),
             fold_version: FOLD_VERSION,
+            topics: Arc::clone(&self.identity.topics),
         };
         let entry = Entry { header, items: std::mem::take(&mut self.items) };
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
+        failpoint::reach("commit.1.after")?;
         self.identity.epoch = self.identity.epoch.next();
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {

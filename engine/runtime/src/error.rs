@@ -103,6 +103,54 @@ pub enum RuntimeError {
         /// First offset that is kept.
         first: i64,
     },
+    /// The topic is another one than the one that was read.
+    #[error(
+        "topic `{topic}` was deleted and created anew (its id was {known}, now it is {now}): its offsets mean other records; start with `--fresh`"
+    )]
+    TopicRecreated {
+        /// Kafka topic.
+        topic: String,
+        /// Its id when it was read.
+        known: String,
+        /// Its id now.
+        now: String,
+    },
+    /// A topic that is read was deleted.
+    #[error(
+        "topic `{topic}` does not exist any more: create it anew and start with `--fresh`, or take its source out of the project"
+    )]
+    TopicGone {
+        /// Kafka topic.
+        topic: String,
+    },
+    /// The log ends before the place where reading stopped.
+    #[error(
+        "topic `{topic}` partition {partition} ends at offset {end}, but it was read up to {position}: the broker has lost records or the topic was created anew; start with `--fresh`"
+    )]
+    LogShrunk {
+        /// Kafka topic.
+        topic: String,
+        /// Kafka partition.
+        partition: i32,
+        /// Next offset to read.
+        position: i64,
+        /// Its end.
+        end: i64,
+    },
+    /// The run ended while it was not known whether the last epoch was committed.
+    #[error(
+        "stopped while the last epoch could not be committed ({reason}); a later run settles it"
+    )]
+    Unsettled {
+        /// Why not.
+        reason: String,
+    },
+    /// The broker refuses what the engine writes, and will again.
+    #[error("{source}: change the topic or its rights, then start again; nothing is lost")]
+    Refused {
+        /// What was refused, with its topic.
+        source: ConnectorError,
+    },
     /// A topic lost partitions.
     #[error(
         "topic `{topic}` has {now} partitions, the journal knows {journal}: it was created anew; start with `--fresh`"
@@ -123,6 +171,9 @@ pub enum RuntimeError {
         /// What it asks for.
         detail: String,
     },
+    /// A test asked for it.
+    #[error(transparent)]
+    Injected(#[from] stream::failpoint::Injected),
     /// A thread of the engine panicked: our bug.
     #[error("the thread `{thread}` panicked; the last commit stands: please report this")]
     Panicked {

@@ -1,6 +1,7 @@
 //! What the journal says of the past: which entries count, and where each reader stands.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use stream::{Epoch, Fingerprint, Generation, Item, ReaderName};
 
@@ -20,6 +21,8 @@ pub(crate) struct History {
     pub(crate) entries: VecDeque<Entry>,
     /// The plan that wrote them.
     pub(crate) plan: Option<Fingerprint>,
+    /// Ids of the topics that were read, by name.
+    pub(crate) topics: Arc<BTreeMap<String, String>>,
     /// By reader and partition.
     pub(crate) positions: BTreeMap<(ReaderName, i32), Replayed>,
 }
@@ -42,6 +45,7 @@ impl History {
         for entry in entries {
             history.journal_id = Some(entry.header.journal_id.clone());
             history.epoch = entry.header.epoch;
+            history.topics = Arc::clone(&entry.header.topics);
             let generation = entry.items.iter().find_map(|it| match &it.item {
                 Item::Generation(generation) => Some(*generation),
                 _ => None,
@@ -65,6 +69,19 @@ impl History {
         self.entries.clear();
         self.positions.clear();
         self.plan = None;
+        self.topics = Arc::default();
+    }
+
+    /// Whether the topics are still those that were read.
+    pub(crate) fn check_topics(&self, now: &BTreeMap<String, String>) -> Result<(), RuntimeError> {
+        let other = self.topics.iter().find_map(|(topic, known)| {
+            let now = now.get(topic).filter(|now| *now != known)?;
+            Some((topic.clone(), known.clone(), now.clone()))
+        });
+        match other {
+            Some((topic, known, now)) => Err(RuntimeError::TopicRecreated { topic, known, now }),
+            None => Ok(()),
+        }
     }
 
     /// Whether the entries may be replayed by this engine and plan.

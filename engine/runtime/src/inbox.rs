@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use connectors::Fetched;
+use connectors::{Bounds, Fetched};
 use stream::Epoch;
 
 use crate::error::RuntimeError;
@@ -37,6 +37,8 @@ pub(crate) struct PartitionInbox {
     pub(crate) end: Option<i64>,
     /// End of the log, uncommitted records included, as the last fetch told it.
     pub(crate) log_end: Option<i64>,
+    /// What a partition that the topic got while running held when it was noticed.
+    pub(crate) bounds: Bounds,
 }
 
 /// What the threads share.
@@ -67,20 +69,35 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox for readers with these numbers of partitions.
-    pub(crate) fn of(partitions: &[usize]) -> Self {
-        let readers = partitions
+    /// Makes room for readers with these numbers of partitions.
+    pub(crate) fn add_readers(&self, partitions: &[usize]) {
+        let mut shared = self.lock();
+        shared.readers = partitions
             .iter()
             .map(|count| (0..*count).map(|_| PartitionInbox::default()).collect())
             .collect();
-        let ready = vec![true; partitions.len()];
-        let shared = Shared { readers, ready, ..Shared::default() };
-        Self { shared: Mutex::new(shared), ..Self::default() }
+        shared.ready = vec![true; partitions.len()];
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         // The state is consistent at every unlock, so a panic elsewhere does not spoil it.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic of a reader has got partitions, with these first and end offsets. Reader and fold
+    /// find them by themselves: the one reads them, the other journals that they begin.
+    pub(crate) fn grow(&self, reader: usize, bounds: &[Bounds]) {
+        let mut shared = self.lock();
+        let partition =
+            |bounds: &Bounds| PartitionInbox { bounds: *bounds, ..PartitionInbox::default() };
+        shared.readers[reader].extend(bounds.iter().map(partition));
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    /// Bounds of the partitions of a reader beyond the first `known` ones.
+    pub(crate) fn grown(&self, reader: usize, known: usize) -> Vec<Bounds> {
+        self.lock().readers[reader].iter().skip(known).map(|partition| partition.bounds).collect()
     }
 
     /// A reader puts a piece; the caller has seen that there is room.

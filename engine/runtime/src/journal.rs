@@ -5,6 +5,9 @@
 
 mod format;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use arrow_kafka::OwnedMessages;
 use stream::{Epoch, Generation, InstanceName, Item};
 
@@ -25,6 +28,8 @@ pub struct Header {
     pub lease_ms: u64,
     /// Version of the fold's rules: entries of another version cannot be replayed.
     pub fold_version: u32,
+    /// Ids of the topics that are read, by name. Each entry has them, so that the last one tells.
+    pub topics: Arc<BTreeMap<String, String>>,
 }
 
 /// One epoch's entry.

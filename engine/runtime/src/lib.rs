@@ -14,6 +14,7 @@ mod history;
 
 mod reader;
 mod inbox;
+mod topic_watch;
 mod driver;
 pub mod fold;
 pub mod operator;
@@ -38,5 +39,5 @@ pub use journal::{Entry, Header, JournalError, JournalItem};
 pub use local::LocalError;
 pub use names::Names;
 pub use prepare::Note;
-pub use run::{RunOptions, RunPlan, RunReport, StopHandle, run};
+pub use run::{Delivery, RunOptions, RunPlan, RunReport, StopHandle, run};
 pub use status::{Lag, ModelStatus, Phase, ReaderStatus, Status, StatusBoard, WaitReason, Waiting};

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{Cluster, JournalTopic, OutputTopic, RawEntry, TransactionalProducer};
+use connectors::{
+    Cluster, JournalTopic, OutputTopic, RawEntry, TransactionSettings, TransactionalProducer,
+};
 use stream::{Epoch, InstanceName};
 
 use crate::error::RuntimeError;
@@ -22,8 +24,8 @@ pub(crate) struct Claim {
     pub(crate) cluster: Cluster,
     /// The journal's topic.
     pub(crate) journal: String,
-    /// Kafka's `transactional.id`.
-    pub(crate) transactional_id: String,
+    /// Name and time limit of the transactions.
+    pub(crate) transactions: TransactionSettings,
     /// Topics that will be written, by index.
     pub(crate) topics: Vec<OutputTopic>,
     /// This process.
@@ -79,7 +81,9 @@ impl Ownership {
             let producer = self.open_producer()?;
             tracing::debug!("the producer is open");
             let new = self.read()?;
-            let is_contested = new.iter().any(|entry| entry.header.instance != self.claim.instance);
+            // Entries of an owner that is pushed aside may have come until the moment of it.
+            let is_contested = !self.claim.is_taking_over
+                && new.iter().any(|entry| entry.header.instance != self.claim.instance);
             entries.extend(new);
             if !is_contested {
                 return Ok((entries, producer));
@@ -109,8 +113,7 @@ impl Ownership {
 
     fn open_producer(&self) -> Result<TransactionalProducer, RuntimeError> {
         let claim = &self.claim;
-        let id = &claim.transactional_id;
-        Ok(TransactionalProducer::open(&claim.cluster, id, &claim.topics)?)
+        Ok(TransactionalProducer::open(&claim.cluster, &claim.transactions, &claim.topics)?)
     }
 
     fn check_still_owner(&self) -> Result<(), RuntimeError> {

@@ -125,16 +125,26 @@ pub(crate) fn prepare(
     for (_, source) in dataflow.sources() {
         is_compacted.insert(source.source.clone(), preparation.source(source)?);
     }
-    let uncompressed = |topic: &str| OutputTopic { topic: topic.to_owned(), compression: None };
-    let mut topics = vec![uncompressed(&journal), uncompressed(&dead_letters)];
-    let mut limits = SizeLimits {
-        sinks: Vec::new(),
-        dead_letters: message_bytes(&preparation.admin.settings(&dead_letters)?),
+    let dead_letter_bytes = message_bytes(&preparation.admin.settings(&dead_letters)?);
+    let uncompressed = |topic: &str, max_message_bytes: usize| OutputTopic {
+        topic: topic.to_owned(),
+        compression: None,
+        max_message_bytes,
     };
+    let mut topics = vec![
+        uncompressed(&journal, DEFAULT_MESSAGE_BYTES),
+        uncompressed(&dead_letters, dead_letter_bytes),
+    ];
+    let mut limits = SizeLimits { sinks: Vec::new(), dead_letters: dead_letter_bytes };
     for (_, sink) in dataflow.sinks() {
         let settings = preparation.sink(sink)?;
-        limits.sinks.push(message_bytes(&settings));
-        topics.push(OutputTopic { topic: sink.topic.clone(), compression: compression(&settings) });
+        let max_message_bytes = message_bytes(&settings);
+        limits.sinks.push(max_message_bytes);
+        topics.push(OutputTopic {
+            topic: sink.topic.clone(),
+            compression: compression(&settings),
+            max_message_bytes,
+        });
     }
     Ok(Prepared { topics, limits, is_compacted, notes: preparation.notes })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow_kafka::ReadyCallback;
 use connectors::{KafkaSource, Poll};
+use planner::dataflow::OnGap;
 use stream::Clock;
 
 use crate::error::RuntimeError;
@@ -32,9 +33,21 @@ pub(crate) struct Limits {
     pub(crate) last: Option<i64>,
 }
 
+/// What a reader knows of its topic.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicView {
+    /// Kafka topic.
+    pub(crate) topic: String,
+    /// Its id when the run began, if the broker gives one.
+    pub(crate) id: Option<String>,
+    /// What is done where the next offset is gone.
+    pub(crate) on_gap: OnGap,
+}
+
 /// A reader: source, and how far each of its partitions may be read.
 pub(crate) struct Reader {
     index: usize,
+    topic: TopicView,
     source: KafkaSource,
     partitions: Vec<Progress>,
     inbox: Arc<Inbox>,
@@ -52,7 +65,7 @@ impl Reader {
     /// A reader that starts at `positions`.
     pub(crate) fn start(
         index: usize,
-        mut source: KafkaSource,
+        (topic, mut source): (TopicView, KafkaSource),
         partitions: Vec<(i64, Limits)>,
         inbox: &Arc<Inbox>,
         clock: &Arc<dyn Clock>,
@@ -68,7 +81,7 @@ impl Reader {
             .map(|(position, limits)| Progress { position, limits, is_done: false })
             .collect();
         let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
-        Ok(Self { index, source, partitions, inbox, clock, log_ends_at: None })
+        Ok(Self { index, topic, source, partitions, inbox, clock, log_ends_at: None })
     }
 
     /// Reads until the inbox closes.
@@ -81,12 +94,15 @@ impl Reader {
             match self.poll_all() {
                 Ok(true) => {}
                 Ok(false) => self.inbox.wait_ready(self.index, READY_WAIT),
-                Err(error) if error.is_retriable() => {
+                // A topic that is gone is the watch's to tell from one that is not known yet.
+                Err(RuntimeError::Connector(error))
+                    if error.is_retriable() || error.is_unknown_topic() =>
+                {
                     tracing::warn!(%error, "reading failed, trying again");
                     self.inbox.wait_closing(RETRY_WAIT);
                 }
                 Err(error) => {
-                    self.inbox.fail(error.into());
+                    self.inbox.fail(error);
                     return;
                 }
             }
@@ -96,14 +112,22 @@ impl Reader {
     }
 
     /// Polls each partition once; whether any had something.
-    fn poll_all(&mut self) -> Result<bool, connectors::ConnectorError> {
+    fn poll_all(&mut self) -> Result<bool, RuntimeError> {
+        self.grow()?;
         let mut has_progress = false;
         for partition in 0..self.partitions.len() {
             if self.partitions[partition].is_done || !self.inbox.has_room(self.index, partition) {
                 continue;
             }
             let limit = self.partitions[partition].limit().unwrap_or(i64::MAX);
-            match self.source.poll(partition, limit, PIECE_RECORDS)? {
+            let polled = match self.source.poll(partition, limit, PIECE_RECORDS) {
+                Err(error) if error.is_offset_gone() => {
+                    self.pass_gap(partition)?;
+                    continue;
+                }
+                polled => polled?,
+            };
+            match polled {
                 Poll::Nothing => continue,
                 Poll::Slice(fetched) => {
                     self.partitions[partition].position = fetched.to;
@@ -136,6 +160,51 @@ impl Reader {
         let log_ends: Vec<_> =
             (0..self.partitions.len()).map(|partition| self.source.log_end(partition)).collect();
         self.inbox.set_log_ends(self.index, &log_ends);
+    }
+
+    /// Begins to read the partitions that the topic has got meanwhile.
+    fn grow(&mut self) -> Result<(), RuntimeError> {
+        let grown = self.inbox.grown(self.index, self.partitions.len());
+        if grown.is_empty() {
+            return Ok(());
+        }
+        let starts: Vec<i64> = grown.iter().map(|bounds| bounds.first).collect();
+        self.source.grow(&starts)?;
+        self.partitions.extend(starts.into_iter().map(|position| Progress {
+            position,
+            limits: Limits::default(),
+            is_done: false,
+        }));
+        Ok(())
+    }
+
+    /// The next offset of a partition is not in its log: stops, or goes on at the first one that
+    /// is, as the source wants it.
+    fn pass_gap(&mut self, partition: usize) -> Result<(), RuntimeError> {
+        let TopicView { topic, id, on_gap } = self.topic.clone();
+        let (known, now) = (id, self.source.topic_id()?);
+        if let (Some(known), Some(now)) = (known, now)
+            && known != now
+        {
+            return Err(RuntimeError::TopicRecreated { topic, known, now });
+        }
+        let at = &mut self.partitions[partition];
+        let position = at.position;
+        let (first, end) = self.source.partition_bounds(partition)?;
+        let number = i32::try_from(partition).unwrap_or(i32::MAX);
+        if position > end {
+            return Err(RuntimeError::LogShrunk { topic, partition: number, position, end });
+        }
+        if position < first {
+            if on_gap == OnGap::Stop || !at.limits.replayed.is_empty() {
+                return Err(RuntimeError::Gap { topic, partition: number, position, first });
+            }
+            let lost = first - position;
+            tracing::warn!(topic, partition, lost, "a gap is passed over");
+            at.position = first;
+        }
+        let restart = at.position;
+        Ok(self.source.restart(partition, restart)?)
     }
 
     /// Passes the limits that the position has reached.

@@ -1,5 +1,6 @@
 //! A run from start to end: topics, ownership, threads, and the fold's loop between them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -8,12 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use connectors::admin::Admin;
-use connectors::{Cluster, KafkaSource};
+use connectors::{Cluster, KafkaSource, TransactionSettings};
 use planner::dataflow::{Dataflow, OnGap, Source};
-use stream::{Clock, Fingerprint};
+use stream::{Clock, Fingerprint, InstanceName};
 
 use crate::codec;
-use crate::commit::Committer;
+use crate::commit::{Committer, Outputs, Producers};
 use crate::driver::{Driver, Identity, Outlet, ReaderView};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
@@ -24,8 +25,9 @@ use crate::local::LocalState;
 use crate::names::Names;
 use crate::ownership::{Claim, Ownership, new_instance};
 use crate::prepare::{Note, Prepared, prepare};
-use crate::reader::{Limits, Reader};
+use crate::reader::{Limits, Reader, TopicView};
 use crate::status::StatusBoard;
+use crate::topic_watch::TopicWatch;
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
@@ -70,6 +72,20 @@ pub struct RunOptions {
     pub commit_interval: Duration,
     /// How long this process counts as alive after an entry.
     pub lease: Duration,
+    /// A transaction that is open for longer is aborted by the broker.
+    pub transaction_timeout: Duration,
+    /// How sure an output is written once.
+    pub delivery: Delivery,
+}
+
+/// How sure an output is written once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// In the epoch's transaction: visible with its commit, exactly once.
+    #[default]
+    ExactlyOnce,
+    /// Before its epoch is committed: visible at once, and again where an epoch is written anew.
+    AtLeastOnce,
 }
 
 impl Default for RunOptions {
@@ -81,6 +97,8 @@ impl Default for RunOptions {
             is_taking_over: false,
             commit_interval: Duration::from_secs(1),
             lease: Duration::from_secs(10),
+            transaction_timeout: connectors::TRANSACTION_TIMEOUT,
+            delivery: Delivery::default(),
         }
     }
 }
@@ -147,49 +165,42 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
     tracing::debug!("topics are ready");
     let dataflow = Arc::new(plan.dataflow.clone());
-    let mut readers = open_readers(plan, &prepared)?;
-    let partitions: Vec<usize> =
-        readers.iter().map(|reader| reader.view.partitions.len()).collect();
-    let inbox = Arc::new(Inbox::of(&partitions));
+    let inbox = Arc::new(Inbox::default());
     plan.stop.attach(&inbox);
-    tracing::debug!(readers = readers.len(), "readers are open");
 
     let instance = new_instance()?;
-    let mut ownership = Ownership::open(Claim {
-        cluster: plan.cluster.clone(),
-        journal: plan.names.journal(),
-        transactional_id: plan.names.group(),
-        topics: prepared.topics.clone(),
-        instance: instance.clone(),
-        former: local.owners(),
-        is_taking_over: plan.options.is_taking_over,
-        is_waiting: !plan.options.is_once,
-    })?;
+    let mut ownership = Ownership::open(claim(plan, &prepared, &instance, local.owners()))?;
     let (entries, producer) = ownership.acquire(&inbox)?;
     tracing::debug!(%instance, entries = entries.len(), "the journal is read and ours");
     let history = recall(plan, &local, &ownership, entries)?;
+    // Only an owner looks at the topics: who waits for another one's end would know them as they
+    // were before it.
+    let mut readers = open_readers(plan, &prepared, &inbox)?;
+    tracing::debug!(readers = readers.len(), "readers are open");
+    let watch = watch_topics(plan, &readers)?;
+    let topics = watch.ids();
+    history.check_topics(&topics)?;
     local.add_owner(&instance)?;
-    let identity =
-        Identity::new(instance, &history, plan.options.lease, plan.options.commit_interval)?;
+    let identity = Identity::new(instance, &history, topics.clone(), &plan.options)?;
     place_readers(plan, &mut readers, &history)?;
 
     let kept_bytes = Arc::new(AtomicU64::new(0));
     let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
     let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
     let encoder = EncodeStage::new(&dataflow, prepared.limits.clone(), &kept_bytes)?;
-    let committer = Committer::new(producer, ownership, plan.names.group(), &kept_bytes, &inbox);
+    let outputs = match plan.options.delivery {
+        Delivery::ExactlyOnce => None,
+        Delivery::AtLeastOnce => Some(Outputs::open(&plan.cluster, &prepared.topics)?),
+    };
+    let producers = Producers { transactional: producer, outputs };
+    let committer = Committer::new(producers, ownership, plan.names.group(), &kept_bytes, &inbox);
     let encoder_inbox = Arc::clone(&inbox);
     let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
     threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox))?;
     threads.spawn("commit", move || committer.run(&from_encoder))?;
-    let mut views = Vec::new();
-    for (index, reader) in readers.into_iter().enumerate() {
-        let starts = reader.view.partitions.iter().map(|at| at.position);
-        let starts = starts.zip(reader.limits).collect();
-        views.push(reader.view);
-        let reader = Reader::start(index, reader.source, starts, &inbox, &plan.clock)?;
-        threads.spawn("read", move || reader.run())?;
-    }
+    let views = start_readers(readers, &topics, (&mut threads, &plan.clock))?;
+    let watched = Arc::clone(&inbox);
+    threads.spawn("watch", move || watch.run(&watched))?;
     let outlet = Outlet { to_encode, kept_bytes, inbox };
     let driver = Driver::new(plan, Fold::new(&dataflow)?, views, (identity, local), outlet);
     let result = driver.run(history);
@@ -253,8 +264,56 @@ impl Drop for PanicGuard {
     }
 }
 
-fn open_readers(plan: &RunPlan, prepared: &Prepared) -> Result<Vec<OpenReader>, RuntimeError> {
-    plan.dataflow
+fn claim(
+    plan: &RunPlan,
+    prepared: &Prepared,
+    instance: &InstanceName,
+    former: Vec<InstanceName>,
+) -> Claim {
+    Claim {
+        cluster: plan.cluster.clone(),
+        journal: plan.names.journal(),
+        transactions: TransactionSettings {
+            id: plan.names.group(),
+            timeout: plan.options.transaction_timeout,
+        },
+        topics: prepared.topics.clone(),
+        instance: instance.clone(),
+        former,
+        is_taking_over: plan.options.is_taking_over,
+        is_waiting: !plan.options.is_once,
+    }
+}
+
+/// Starts a thread for each reader.
+fn start_readers(
+    readers: Vec<OpenReader>,
+    topics: &BTreeMap<String, String>,
+    (threads, clock): (&mut Threads, &Arc<dyn Clock>),
+) -> Result<Vec<ReaderView>, RuntimeError> {
+    let mut views = Vec::new();
+    for (index, reader) in readers.into_iter().enumerate() {
+        let starts = reader.view.partitions.iter().map(|at| at.position);
+        let starts = starts.zip(reader.limits).collect();
+        let topic = TopicView {
+            id: topics.get(&reader.view.topic).cloned(),
+            topic: reader.view.topic.clone(),
+            on_gap: reader.view.on_gap,
+        };
+        views.push(reader.view);
+        let reader = Reader::start(index, (topic, reader.source), starts, &threads.inbox, clock)?;
+        threads.spawn("read", move || reader.run())?;
+    }
+    Ok(views)
+}
+
+fn open_readers(
+    plan: &RunPlan,
+    prepared: &Prepared,
+    inbox: &Inbox,
+) -> Result<Vec<OpenReader>, RuntimeError> {
+    let readers = plan
+        .dataflow
         .sources()
         .map(|(_, source)| {
             let is_carrying = is_carrying(prepared, source);
@@ -268,7 +327,19 @@ fn open_readers(plan: &RunPlan, prepared: &Prepared) -> Result<Vec<OpenReader>, 
                 limits: Vec::new(),
             })
         })
-        .collect()
+        .collect::<Result<Vec<OpenReader>, RuntimeError>>()?;
+    let partitions: Vec<usize> =
+        readers.iter().map(|reader| reader.view.partitions.len()).collect();
+    inbox.add_readers(&partitions);
+    Ok(readers)
+}
+
+fn watch_topics(plan: &RunPlan, readers: &[OpenReader]) -> Result<TopicWatch, RuntimeError> {
+    let topics: Vec<_> = readers
+        .iter()
+        .map(|reader| (reader.view.topic.clone(), reader.view.partitions.len()))
+        .collect();
+    TopicWatch::open(&plan.cluster, &topics, !plan.options.is_once)
 }
 
 fn is_carrying(prepared: &Prepared, source: &Source) -> bool {
@@ -346,6 +417,15 @@ fn place_readers(
                 limits.replayed.clone_from(&replayed.slices);
             }
             at.is_known = replayed.is_some();
+            let end = replayed.map_or(at.position, |replayed| replayed.end);
+            if end > at.end_at_start {
+                return Err(RuntimeError::LogShrunk {
+                    topic: reader.view.topic.clone(),
+                    partition: number,
+                    position: end,
+                    end: at.end_at_start,
+                });
+            }
             if at.position < at.first_at_start {
                 let is_replayed = !limits.replayed.is_empty();
                 if is_replayed || reader.view.on_gap == OnGap::Stop {

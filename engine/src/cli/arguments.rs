@@ -303,6 +303,9 @@ pub(crate) struct RunArguments {
     /// Time between commits, e.g. 200ms [default: the project's, else 1s]
     #[arg(long, value_name = "DURATION", env = "ENGINE_COMMIT_INTERVAL", hide_env = true, value_parser = duration)]
     pub(crate) commit_interval: Option<Duration>,
+    /// How long a transaction may be open before the broker aborts it
+    #[arg(long, value_name = "DURATION", default_value = "30s", hide = true, env = "ENGINE_TRANSACTION_TIMEOUT", hide_env = true, value_parser = duration)]
+    pub(crate) transaction_timeout: Duration,
     /// How progress is shown
     #[arg(long, value_enum, default_value = "auto", env = "ENGINE_PROGRESS", hide_env = true)]
     pub(crate) progress: ProgressStyle,

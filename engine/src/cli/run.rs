@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::admin::Admin;
 use runtime::{Names, RunOptions, StatusBoard, StopHandle};
-use stream::{Clock, SystemClock};
+use stream::{Clock, SystemClock, failpoint};
 
 use super::arguments::{OutputStyle, RunArguments};
 use super::{Context, Scope, check};
 use crate::report::Append;
 use crate::report::{Rows, Summary, left_open};
-use crate::{Engine, Error, RunReport, Session, session, signals};
+use crate::{Delivery, Engine, Error, RunReport, Session, session, signals};
 use progress::Progress;
 
 /// How long `--once` waits for a broker that does not answer.
@@ -26,6 +26,7 @@ const BACKOFF: (std::time::Duration, std::time::Duration) =
     (std::time::Duration::from_millis(250), std::time::Duration::from_secs(10));
 
 pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCode, Error> {
+    arm_failpoint(context)?;
     let is_partial = !arguments.select.is_empty() || !arguments.exclude.is_empty();
     if is_partial && arguments.instance.is_none() {
         let help = "give it a name with `--instance NAME`; its state is kept under that name";
@@ -74,6 +75,14 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// A test may name a place where this run shall fail.
+fn arm_failpoint(context: &Context) -> Result<(), Error> {
+    let Some(text) = context.variables().get("ENGINE_FAILPOINT") else { return Ok(()) };
+    failpoint::arm(text).map_err(|error| {
+        Error::usage(format!("ENGINE_FAILPOINT: {error}"), "it is for the engine's own tests")
+    })
+}
+
 fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Error> {
     let settings = &engine.check().project()?.runtime.engine;
     let commit_interval = arguments.commit_interval.unwrap_or(settings.commit_interval);
@@ -90,6 +99,11 @@ fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Erro
         is_taking_over: arguments.take_over,
         commit_interval,
         lease: settings.lease.max(commit_interval * 3),
+        transaction_timeout: arguments.transaction_timeout,
+        delivery: match settings.delivery {
+            catalog::project::runtime::Delivery::ExactlyOnce => Delivery::ExactlyOnce,
+            catalog::project::runtime::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
+        },
     })
 }
 

@@ -12,6 +12,7 @@ mod slice;
 mod item;
 mod epoch;
 mod clock;
+pub mod failpoint;
 
 pub use batch::{Advance, Batch, Origin};
 pub use clock::{Clock, ManualClock, ProcessingTime, SystemClock};

@@ -1,5 +1,6 @@
 //! An entry as bytes: JSON, so that any Kafka tool shows it. Only the types here are serialised.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_kafka::{Headers, Message, OwnedMessages};
@@ -32,6 +33,8 @@ struct EntryV1 {
     instance: String,
     lease_ms: u64,
     fold_version: u32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    topics: BTreeMap<String, String>,
     items: Vec<ItemV1>,
 }
 
@@ -71,6 +74,7 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, JournalError> {
         instance: header.instance.0.to_string(),
         lease_ms: header.lease_ms,
         fold_version: header.fold_version,
+        topics: header.topics.as_ref().clone(),
         items: entry.items.iter().map(written_item).collect(),
     };
     serde_json::to_vec(&written).map_err(|source| JournalError::Encode { source })
@@ -95,6 +99,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, JournalError> {
             instance: InstanceName(Arc::from(read.instance)),
             lease_ms: read.lease_ms,
             fold_version: read.fold_version,
+            topics: Arc::new(read.topics),
         },
         items: read.items.into_iter().map(read_item).collect::<Result<_, _>>()?,
     })

@@ -14,6 +14,7 @@ fn entry(items: Vec<JournalItem>) -> Entry {
             instance: InstanceName(Arc::from("host-1")),
             lease_ms: 10_000,
             fold_version: FOLD_VERSION,
+            topics: Arc::new([("clicks".to_owned(), "id".to_owned())].into()),
         },
         items,
     }
@@ -43,6 +44,15 @@ fn an_entry_is_read_as_it_was_written() {
     let read = Entry::from_bytes(&entry(items).to_bytes().unwrap()).unwrap();
     assert_eq!(read.header, entry(Vec::new()).header);
     assert_eq!(read.items.into_iter().map(|it| it.item).collect::<Vec<_>>(), every_item());
+}
+
+#[test]
+fn an_entry_without_topic_ids_is_read() {
+    let mut old = entry(Vec::new());
+    old.header.topics = Arc::default();
+    let bytes = old.to_bytes().unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("topics"));
+    assert_eq!(Entry::from_bytes(&bytes).unwrap().header, old.header);
 }
 
 #[test]

@@ -1,0 +1,111 @@
+//! A broker that restarts, does not answer, or answers some things only.
+
+use std::time::Duration;
+
+use crate::kafka::Kafka;
+use crate::proxy::{END_TRANSACTION, Loss, Proxy};
+use crate::world::{Engine, World, pause, wait_until};
+
+/// Rows a second, all partitions together.
+const RATE: u64 = 900;
+
+/// How much more memory a run may take while it waits for its broker: what an epoch keeps.
+const GROWTH_BYTES: u64 = 96 << 20;
+
+/// Breaks a Kafka while rows go on coming; the engine must go on, and lose nothing.
+fn goes_on_through(prefix: &str, break_it: impl Fn(&mut Kafka)) {
+    let Some(mut kafka) = Kafka::start() else { return };
+    let world = World::new(&kafka.brokers(), prefix);
+    let feeder = world.feed().start(RATE);
+    let engine = Engine::start(&world.folder, &["--commit-interval", "100ms"]);
+    wait_until("rows before the fault", || world.has_output());
+    let (before, resident) = (world.committed(), engine.resident_bytes());
+    break_it(&mut kafka);
+    world.await_rows(before);
+    wait_until("rows after the fault", || world.committed() > before + 500);
+    let grown = engine.resident_bytes().saturating_sub(resident);
+    assert!(grown < GROWTH_BYTES, "memory grew by {grown} bytes");
+    let fed = feeder.stop().flush();
+    engine.signal("TERM");
+    let (code, messages) = engine.end();
+    assert_eq!(code, 0, "{messages}");
+    world.settle(&fed).is_exact();
+}
+
+#[test]
+fn a_broker_that_restarts_in_order_changes_no_row() {
+    goes_on_through("restarted", |kafka| kafka.command("restart"));
+}
+
+#[test]
+fn a_broker_that_crashes_changes_no_row() {
+    goes_on_through("crashed", |kafka| kafka.command("crash"));
+}
+
+#[test]
+fn a_broker_that_is_silent_for_ten_seconds_changes_no_row() {
+    goes_on_through("silent", |kafka| {
+        kafka.command("pause");
+        pause(Duration::from_secs(10));
+        kafka.command("resume");
+    });
+}
+
+/// A Kafka of which every connection goes through a proxy.
+fn behind_proxy() -> Option<(Proxy, Kafka)> {
+    let proxy = Proxy::start();
+    let advertised = format!("advertised.listeners=PLAINTEXT://{}", proxy.address());
+    let kafka = Kafka::start_with(&[], &[&advertised])?;
+    proxy.set_target(kafka.brokers().parse().expect("an address"));
+    Some((proxy, kafka))
+}
+
+/// Lets the ends of transactions be lost until the engine has given up a call.
+fn gives_up_a_call(prefix: &str, loss: Loss) {
+    let Some((proxy, _kafka)) = behind_proxy() else { return };
+    let world = World::new(&proxy.address().to_string(), prefix);
+    let feeder = world.feed().start(RATE);
+    let mut engine = Engine::start(
+        &world.folder,
+        &["--commit-interval", "100ms", "--transaction-timeout", "3s"],
+    );
+    wait_until("rows before the fault", || world.has_output());
+    proxy.lose(Some(loss));
+    engine.await_message("a call hangs; its handle is given up");
+    proxy.lose(None);
+    assert!(proxy.lost() > 0);
+    let before = world.committed();
+    world.await_rows(before);
+    wait_until("more rows", || world.committed() > before + 500);
+    let fed = feeder.stop().flush();
+    engine.signal("TERM");
+    let (code, messages) = engine.end();
+    assert_eq!(code, 0, "{messages}");
+    world.settle(&fed).is_exact();
+}
+
+#[test]
+fn a_commit_that_never_arrives_is_made_again() {
+    gives_up_a_call("unheard", Loss::Requests(END_TRANSACTION));
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_not_made_again() {
+    gives_up_a_call("unanswered", Loss::Replies(END_TRANSACTION));
+}
+
+#[test]
+fn a_third_call_that_hangs_ends_the_process() {
+    let Some((proxy, _kafka)) = behind_proxy() else { return };
+    let world = World::new(&proxy.address().to_string(), "hopeless");
+    let mut feed = world.feed();
+    feed.rows(100);
+    feed.flush();
+    proxy.lose(Some(Loss::Requests(END_TRANSACTION)));
+    let engine = Engine::start(&world.folder, &["--transaction-timeout", "1s"]);
+    let (code, messages) = engine.end();
+    assert_eq!(code, 1, "{messages}");
+    assert_eq!(messages.matches("a call hangs").count(), 3, "{messages}");
+    proxy.lose(None);
+    world.settle(&feed.flush()).is_exact();
+}
