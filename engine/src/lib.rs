@@ -43,6 +43,7 @@ pub use explain::{CODES, page};
 pub use report::{DiagnosticStyle, render};
 pub use runtime::{RunOptions, RunReport, Status, StatusBoard, StopHandle};
 pub use session::Session;
+pub use state::Location;
 
 use runtime::{Names, RunPlan};
 use stream::{Clock, SystemClock};
@@ -140,6 +141,7 @@ impl Engine {
             project_text: self.checked.project_text()?,
             cluster: session.cluster().clone(),
             state_folder: session::state_folder(&self.options.folder, &names),
+            snapshots: self.snapshots()?,
             names,
             options,
             clock: Arc::clone(&self.clock),
@@ -147,6 +149,17 @@ impl Engine {
             stop,
         };
         Ok(runtime::run(&plan)?)
+    }
+
+    /// Where snapshots of the state are kept.
+    ///
+    /// # Errors
+    /// [`Error::Project`] if the project has mistakes.
+    pub fn snapshots(&self) -> Result<Location, Error> {
+        let project = self.checked.project()?;
+        let variables = &self.options.load.variables;
+        let settings = &project.runtime.engine;
+        Ok(session::snapshots(&self.options.folder, (settings, variables), &self.names()?))
     }
 
     /// Names of the journal, the dead letters, the consumer group.

@@ -20,15 +20,18 @@ use stream::{
 
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold, Step};
-use crate::history::History;
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
-use crate::local::LocalState;
+use crate::local::{Hint, LocalState};
 use crate::outbox::{Cut, ToEncode};
+use crate::recover::{Past, Replay};
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
 
 mod replay;
+mod snapshots;
+
+pub(crate) use snapshots::Schedule;
 
 /// An epoch is cut when this many bytes wait for its commit.
 const EPOCH_BYTES: u64 = 64 << 20;
@@ -67,18 +70,18 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn new(
         instance: InstanceName,
-        history: &History,
+        past: &Past,
         lease: Duration,
         commit_interval: Duration,
     ) -> Result<Self, RuntimeError> {
-        let is_new = history.entries.is_empty();
-        let journal_id = match &history.journal_id {
+        let is_new = past.is_new;
+        let journal_id = match &past.journal_id {
             Some(id) => id.clone(),
             None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
         };
-        let generation = Generation(history.generation.0 + u64::from(is_new));
+        let generation = Generation(past.generation.0 + u64::from(is_new));
         let lease = lease.max(commit_interval * LEASE_COMMIT_INTERVALS);
-        Ok(Self { journal_id, generation, epoch: history.epoch.next(), instance, lease, is_new })
+        Ok(Self { journal_id, generation, epoch: past.epoch.next(), instance, lease, is_new })
     }
 }
 
@@ -102,6 +105,8 @@ pub(crate) struct ReaderView {
 /// What the driver knows of a partition.
 #[derive(Debug)]
 pub(crate) struct PartitionView {
+    /// The offset at which the generation began to read.
+    pub(crate) origin: i64,
     /// Next offset to fold.
     pub(crate) position: i64,
     /// First offset that was there at the start.
@@ -119,6 +124,7 @@ pub(crate) struct PartitionView {
 impl ReaderView {
     pub(crate) fn new(source: &Source, carried: Option<SourceSpec>, bounds: &[(i64, i64)]) -> Self {
         let partition = |(first, end): &(i64, i64)| PartitionView {
+            origin: *first,
             position: *first,
             first_at_start: *first,
             end_at_start: *end,
@@ -164,6 +170,7 @@ pub(crate) struct Driver {
     board: Arc<StatusBoard>,
     to_encode: SyncSender<ToEncode>,
     kept_bytes: Arc<AtomicU64>,
+    snapshots: Schedule,
     items: Vec<JournalItem>,
     has_rows: bool,
     carried_bytes: usize,
@@ -183,6 +190,7 @@ pub(crate) struct Outlet {
     pub(crate) to_encode: SyncSender<ToEncode>,
     pub(crate) kept_bytes: Arc<AtomicU64>,
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) snapshots: Schedule,
 }
 
 /// What the inbox gave.
@@ -201,7 +209,7 @@ impl Driver {
         (identity, local): (Identity, LocalState),
         outlet: Outlet,
     ) -> Self {
-        let Outlet { to_encode, kept_bytes, inbox } = outlet;
+        let Outlet { to_encode, kept_bytes, inbox, snapshots } = outlet;
         let committed = Epoch(identity.epoch.0 - 1);
         Self {
             fold,
@@ -222,6 +230,7 @@ impl Driver {
             board: Arc::clone(&plan.board),
             to_encode,
             kept_bytes,
+            snapshots,
             items: Vec::new(),
             has_rows: false,
             carried_bytes: 0,
@@ -231,13 +240,14 @@ impl Driver {
     }
 
     /// Runs to the end: replay, live, last commit.
-    pub(crate) fn run(mut self, history: History) -> Result<RunReport, RuntimeError> {
+    pub(crate) fn run(mut self, replay: Option<Replay>) -> Result<RunReport, RuntimeError> {
         self.open_generation()?;
         self.cut()?;
-        if !history.entries.is_empty() {
+        if let Some(replay) = replay {
             self.board.update(|status| status.phase = Phase::Replaying);
-            self.replay(history)?;
+            self.replay(replay)?;
         }
+        self.begin_snapshots();
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
         self.start_partitions()?;
@@ -249,6 +259,7 @@ impl Driver {
         self.push(Item::Owner(None));
         self.cut()?;
         self.wait_committed()?;
+        self.finish_snapshots();
         self.show(true);
         self.board.update(|status| status.phase = Phase::Ended);
         Ok(RunReport {
@@ -256,6 +267,7 @@ impl Driver {
             epochs: self.committed.0 - self.first_epoch.0,
             replayed_records: self.replayed_records,
             notes: Vec::new(),
+            snapshots: self.board.read().snapshots,
             is_stopped,
         })
     }
@@ -479,6 +491,7 @@ impl Driver {
             }
         }
         self.write_hint()?;
+        self.hand_over();
         if self.options.is_once {
             for (reader, partition) in reached {
                 self.note_old_end(reader, partition)?;
@@ -491,7 +504,8 @@ impl Driver {
     /// would stop the next start.
     fn write_hint(&mut self) -> Result<(), RuntimeError> {
         if !self.has_hint && self.committed > self.first_epoch {
-            self.local.set_hint(&self.identity.journal_id)?;
+            let journal_id = self.identity.journal_id.clone();
+            self.local.set_hint(&Hint { journal_id, generation: self.identity.generation })?;
             self.has_hint = true;
         }
         Ok(())
@@ -613,8 +627,10 @@ impl Driver {
             fold_version: FOLD_VERSION,
         };
         let entry = Entry { header, items: std::mem::take(&mut self.items) };
+        self.snapshots.note(&entry.items);
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
+        self.freeze_if_due(self.identity.epoch);
         self.identity.epoch = self.identity.epoch.next();
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {

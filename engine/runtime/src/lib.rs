@@ -11,6 +11,7 @@ pub mod codec;
 mod ownership;
 mod journal;
 mod history;
+mod recover;
 
 mod reader;
 mod inbox;
@@ -28,6 +29,7 @@ mod slots;
 mod outbox;
 mod encode;
 mod commit;
+mod snapshots;
 
 mod run;
 mod status;
@@ -35,8 +37,8 @@ mod error;
 
 pub use error::RuntimeError;
 pub use journal::{Entry, Header, JournalError, JournalItem};
-pub use local::LocalError;
+pub use local::{LocalError, SnapshotRequest};
 pub use names::Names;
 pub use prepare::Note;
 pub use run::{RunOptions, RunPlan, RunReport, StopHandle, run};
-pub use status::{Phase, Status, StatusBoard};
+pub use status::{Phase, SnapshotStatus, SnapshotSummary, Status, StatusBoard};

@@ -7,25 +7,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use connectors::admin::Admin;
 use connectors::{Cluster, KafkaSource};
 use planner::dataflow::{Dataflow, OnGap, Source};
-use stream::{Clock, Fingerprint};
+use state::{Location, Snapshots};
+use stream::{Clock, Fingerprint, InstanceName};
 
 use crate::codec;
 use crate::commit::Committer;
-use crate::driver::{Driver, Identity, Outlet, ReaderView};
+use crate::driver::{Driver, Identity, Outlet, ReaderView, Schedule};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold};
-use crate::history::History;
-use crate::inbox::Inbox;
+use crate::history::Positions;
+use crate::inbox::{Inbox, PanicGuard};
 use crate::local::LocalState;
 use crate::names::Names;
 use crate::ownership::{Claim, Ownership, new_instance};
 use crate::prepare::{Note, Prepared, prepare};
 use crate::reader::{Limits, Reader};
-use crate::status::StatusBoard;
+use crate::recover::{journal_offset, recover};
+use crate::snapshots::{SnapshotPlan, SnapshotThread};
+use crate::status::{SnapshotStatus, SnapshotSummary, StatusBoard};
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
@@ -44,6 +46,8 @@ pub struct RunPlan {
     pub names: Names,
     /// Folder for lock, OWNER and HINT.
     pub state_folder: PathBuf,
+    /// Where snapshots are kept.
+    pub snapshots: Location,
     /// How it runs.
     pub options: RunOptions,
     /// Where time comes from.
@@ -68,6 +72,8 @@ pub struct RunOptions {
     pub is_taking_over: bool,
     /// Time between commits.
     pub commit_interval: Duration,
+    /// Time between snapshots of the state.
+    pub snapshot_interval: Duration,
     /// How long this process counts as alive after an entry.
     pub lease: Duration,
 }
@@ -80,6 +86,7 @@ impl Default for RunOptions {
             is_fresh: false,
             is_taking_over: false,
             commit_interval: Duration::from_secs(1),
+            snapshot_interval: Duration::from_mins(1),
             lease: Duration::from_secs(10),
         }
     }
@@ -94,8 +101,10 @@ pub struct RunReport {
     pub epochs: u64,
     /// Records replayed at the start.
     pub replayed_records: u64,
-    /// What the start found out about topics.
+    /// What the start found out about topics and snapshots.
     pub notes: Vec<Note>,
+    /// Snapshots of this run.
+    pub snapshots: SnapshotStatus,
     /// Whether the user stopped it.
     pub is_stopped: bool,
 }
@@ -143,7 +152,9 @@ struct OpenReader {
 /// [`RuntimeError`]: what was committed stands, a later run goes on from there.
 pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let local = LocalState::open(&plan.state_folder)?;
-    let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
+    let snapshots = Snapshots::open(&plan.snapshots)?;
+    let options = &plan.options;
+    let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, options.snapshot_interval)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
     let dataflow = Arc::new(plan.dataflow.clone());
     let mut readers = open_readers(plan, &prepared)?;
@@ -153,23 +164,34 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     plan.stop.attach(&inbox);
 
     let instance = new_instance()?;
-    let mut ownership = Ownership::open(Claim {
-        cluster: plan.cluster.clone(),
-        journal: plan.names.journal(),
-        transactional_id: plan.names.group(),
-        topics: prepared.topics.clone(),
-        instance: instance.clone(),
-        former: local.owners(),
-        is_taking_over: plan.options.is_taking_over,
-        is_waiting: !plan.options.is_once,
-    })?;
-    let (entries, producer) = ownership.acquire(&inbox)?;
-    let history = recall(plan, &local, &ownership, entries)?;
+    let from = journal_offset(plan, &snapshots, &local)?;
+    let mut ownership = Ownership::open(claim(plan, &prepared, &local, (&instance, from)))?;
+    let (history, producer) = ownership.acquire(&inbox)?;
+    let mut fold = Fold::new(&dataflow)?;
+    let cluster_id = prepared.cluster_id.clone();
+    let known = (&local, &snapshots);
+    let past = recover(plan, known, (&mut ownership, history), cluster_id.as_deref(), &mut fold)?;
+    let mut notes = prepared.notes.clone();
+    notes.extend(past.notes.iter().cloned());
+    plan.board.update(|status| {
+        status.notes.clone_from(&notes);
+        status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);
+    });
     local.add_owner(&instance)?;
-    let identity =
-        Identity::new(instance, &history, plan.options.lease, plan.options.commit_interval)?;
-    place_readers(plan, &mut readers, &history)?;
+    let identity = Identity::new(instance, &past, options.lease, options.commit_interval)?;
+    place_readers(plan, &mut readers, &past.positions)?;
 
+    let snapshots = SnapshotPlan {
+        snapshots,
+        cluster: plan.cluster.clone(),
+        cluster_id,
+        journal: plan.names.journal(),
+        journal_offset: ownership.journal().end(),
+        newest: past.snapshot,
+        board: Arc::clone(&plan.board),
+        clock: Arc::clone(&plan.clock),
+    };
+    let snapshots = SnapshotThread::start(snapshots, &inbox)?;
     let kept_bytes = Arc::new(AtomicU64::new(0));
     let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
     let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
@@ -179,22 +201,50 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
     threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox));
     threads.spawn("commit", move || committer.run(&from_encoder));
+    let views = start_readers(readers, &mut threads)?;
+    let snapshots = Schedule::new(snapshots, options.snapshot_interval);
+    let outlet = Outlet { to_encode, kept_bytes, inbox, snapshots };
+    let driver = Driver::new(plan, fold, views, (identity, local), outlet);
+    let result = driver.run(past.replay);
+    let joined = threads.join();
+    let mut report = result?;
+    joined?;
+    report.notes = notes;
+    Ok(report)
+}
+
+fn claim(
+    plan: &RunPlan,
+    prepared: &Prepared,
+    local: &LocalState,
+    (instance, journal_offset): (&InstanceName, i64),
+) -> Claim {
+    Claim {
+        cluster: plan.cluster.clone(),
+        journal: plan.names.journal(),
+        journal_offset,
+        transactional_id: plan.names.group(),
+        topics: prepared.topics.clone(),
+        instance: instance.clone(),
+        former: local.owners(),
+        is_taking_over: plan.options.is_taking_over,
+        is_waiting: !plan.options.is_once,
+    }
+}
+
+fn start_readers(
+    readers: Vec<OpenReader>,
+    threads: &mut Threads,
+) -> Result<Vec<ReaderView>, RuntimeError> {
     let mut views = Vec::new();
     for (index, reader) in readers.into_iter().enumerate() {
         let starts = reader.view.partitions.iter().map(|at| at.position);
         let starts = starts.zip(reader.limits).collect();
         views.push(reader.view);
-        let reader = Reader::start(index, reader.source, starts, &inbox)?;
+        let reader = Reader::start(index, reader.source, starts, &threads.inbox)?;
         threads.spawn("read", move || reader.run());
     }
-    let outlet = Outlet { to_encode, kept_bytes, inbox };
-    let driver = Driver::new(plan, Fold::new(&dataflow)?, views, (identity, local), outlet);
-    let result = driver.run(history);
-    let joined = threads.join();
-    let mut report = result?;
-    joined?;
-    report.notes = prepared.notes;
-    Ok(report)
+    Ok(views)
 }
 
 /// The threads beside the fold's. They end when the inbox closes and the fold's channel is dropped.
@@ -205,9 +255,8 @@ struct Threads {
 
 impl Threads {
     fn spawn(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) {
-        let inbox = Arc::clone(&self.inbox);
+        let guard = PanicGuard::new(&self.inbox, name);
         let handle = std::thread::spawn(move || {
-            let guard = PanicGuard { inbox, thread: name };
             work();
             drop(guard);
         });
@@ -226,20 +275,6 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         self.inbox.close();
-    }
-}
-
-/// Tells the fold that a thread died, so that it does not wait for it.
-struct PanicGuard {
-    inbox: Arc<Inbox>,
-    thread: &'static str,
-}
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.inbox.fail(RuntimeError::Panicked { thread: self.thread });
-        }
     }
 }
 
@@ -265,72 +300,29 @@ fn is_carrying(prepared: &Prepared, source: &Source) -> bool {
     prepared.is_compacted.get(&source.source).copied().unwrap_or(false)
 }
 
-/// What counts of the journal for this run.
-fn recall(
-    plan: &RunPlan,
-    local: &LocalState,
-    ownership: &Ownership,
-    entries: Vec<crate::journal::Entry>,
-) -> Result<History, RuntimeError> {
-    let mut history = History::of(entries);
-    if plan.options.is_fresh {
-        history.forget();
-        return Ok(history);
-    }
-    let topic = plan.names.journal();
-    if ownership.first_offset() > 0 {
-        return Err(RuntimeError::JournalTrimmed { topic, offset: ownership.first_offset() });
-    }
-    match (local.hint(), &history.journal_id) {
-        (Some(hint), None) => {
-            let evidence = format!("`{}` names journal {hint}", plan.state_folder.display());
-            return Err(RuntimeError::JournalGone { topic, evidence });
-        }
-        (Some(hint), Some(id)) if hint != *id => {
-            let evidence =
-                format!("`{}` names journal {hint}, this is {id}", plan.state_folder.display());
-            return Err(RuntimeError::JournalGone { topic, evidence });
-        }
-        (None, None) => check_never_ran(plan)?,
-        _ => {}
-    }
-    history.check(&plan.fingerprint)?;
-    Ok(history)
-}
-
-/// An empty journal is a first start only if our consumer group has committed nothing.
-fn check_never_ran(plan: &RunPlan) -> Result<(), RuntimeError> {
-    let admin = Admin::open(&plan.cluster)?;
-    let group = plan.names.group();
-    for (_, source) in plan.dataflow.sources() {
-        let Some(topic) = admin.topic(&source.topic)? else { continue };
-        if admin.committed(&group, &topic)?.iter().any(Option::is_some) {
-            return Err(RuntimeError::JournalGone {
-                topic: plan.names.journal(),
-                evidence: format!("group `{group}` has read topic `{}`", source.topic),
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Where each reader starts, and how far it may read.
 fn place_readers(
     plan: &RunPlan,
     readers: &mut [OpenReader],
-    history: &History,
+    positions: &Positions,
 ) -> Result<(), RuntimeError> {
     for reader in readers {
-        let known = history.positions.keys().filter(|(name, _)| *name == reader.view.name).count();
+        let known = positions.keys().filter(|(name, _)| *name == reader.view.name).count();
         let now = reader.view.partitions.len();
         if known > now {
             let topic = reader.view.topic.clone();
             return Err(RuntimeError::PartitionsGone { topic, journal: known, now });
         }
         for (number, at) in (0..).zip(&mut reader.view.partitions) {
-            let replayed = history.positions.get(&(reader.view.name.clone(), number));
+            let replayed = positions.get(&(reader.view.name.clone(), number));
             let mut limits = Limits::default();
             if let Some(replayed) = replayed {
+                if at.end_at_start < replayed.end {
+                    let topic = reader.view.topic.clone();
+                    let (position, end) = (replayed.end, at.end_at_start);
+                    return Err(RuntimeError::InputCut { topic, partition: number, position, end });
+                }
+                at.origin = replayed.origin;
                 at.position =
                     if replayed.slices.is_empty() { replayed.end } else { replayed.start };
                 limits.replayed.clone_from(&replayed.slices);

@@ -249,7 +249,7 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-fn bare_table(width: Option<u16>) -> Table {
+pub(super) fn bare_table(width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -259,7 +259,7 @@ fn bare_table(width: Option<u16>) -> Table {
     table
 }
 
-fn right_align(table: &mut Table) {
+pub(super) fn right_align(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

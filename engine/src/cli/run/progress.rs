@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use runtime::{Note, Status, StatusBoard};
-use stream::{Clock, SystemClock};
+use stream::{Clock, ProcessingTime, SystemClock};
 
 use crate::cli::arguments::ProgressStyle;
 use crate::cli::screen::Screen;
-use crate::report::{Rows, plain_lines, status_table};
+use crate::report::{Rows, plain_lines, snapshot_line, snapshot_plain, status_table};
 
 /// How often the board is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -104,10 +104,11 @@ impl View {
                     pictures.remove(0);
                 }
                 pictures.push((now, status));
-                self.draw(bar, &pictures);
+                self.draw(bar, &pictures, clock.now());
             } else if self.is_plain && now.saturating_sub(last_lines) >= PLAIN_INTERVAL {
                 last_lines = now;
                 self.tell(&plain_lines(&status, &self.rows));
+                self.tell(&snapshot_plain(&status.snapshots, clock.now()));
             }
         }
         if let Some(bar) = bar {
@@ -115,12 +116,13 @@ impl View {
         }
     }
 
-    fn draw(&self, bar: &ProgressBar, pictures: &[(Duration, Status)]) {
+    fn draw(&self, bar: &ProgressBar, pictures: &[(Duration, Status)], wall: ProcessingTime) {
         let (Some((from, before)), Some((to, now))) = (pictures.first(), pictures.last()) else {
             return;
         };
         let passed = to.saturating_sub(*from);
-        bar.set_message(status_table(before, now, passed, &self.rows, None));
+        let table = status_table(before, now, passed, &self.rows, None);
+        bar.set_message(format!("{table}\n{}", snapshot_line(&now.snapshots, wall)));
     }
 
     fn show_notes(&mut self, notes: &[Note]) {
