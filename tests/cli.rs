@@ -4,6 +4,8 @@
 mod command;
 #[path = "support/running.rs"]
 mod running;
+#[path = "support/s3.rs"]
+mod s3;
 
 #[path = "cli/broker.rs"]
 mod broker;
@@ -13,3 +15,5 @@ mod topics;
 mod basics;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/state.rs"]
+mod state;
