@@ -198,7 +198,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::State(error) => state_kind(error),
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
-        | RuntimeError::Thread { .. }
+        | RuntimeError::Thread(_)
         | RuntimeError::Random => ErrorKind::Unavailable,
         RuntimeError::Journal(_)
         | RuntimeError::JournalGone { .. }

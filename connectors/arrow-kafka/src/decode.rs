@@ -291,9 +291,12 @@ impl Decoder {
         let text = match &mut self.scanner {
             Scanner::Raw => "",
             Scanner::Json(scanner) => {
-                let text = utf8(payload)?;
-                scanner.scan(text)?;
-                text
+                // Most records are ASCII, which is much quicker to see.
+                if !payload.is_ascii() {
+                    utf8(payload)?;
+                }
+                scanner.scan(payload)?;
+                ""
             }
             Scanner::Csv(scanner) => {
                 let text = utf8(payload)?;
@@ -310,7 +313,7 @@ impl Decoder {
                         texts.append_part(payload, place);
                         Ok(())
                     }
-                    _ => target.column.append(json.token(slot, text, scratch)),
+                    _ => target.column.append(json.token(slot, payload, scratch)),
                 },
                 _ => target.append_metadata(message),
             }),

@@ -108,6 +108,7 @@ impl Committer {
         let bytes: usize = self.kept.iter().map(Kept::bytes).sum();
         self.kept_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
         self.kept.clear();
+        tracing::debug!(%epoch, bytes, "committed");
         self.inbox.set_committed(epoch);
         Ok(())
     }

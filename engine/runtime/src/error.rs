@@ -26,6 +26,9 @@ pub enum RuntimeError {
     /// Snapshots cannot be listed or read.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The system gives no more threads.
+    #[error("a thread cannot be started")]
+    Thread(#[source] std::io::Error),
     /// Another process owns the project.
     #[error("`{owner}` owns this project: stop it, or start with `--take-over`")]
     OwnedByOther {
@@ -159,14 +162,6 @@ pub enum RuntimeError {
     Panicked {
         /// Its name.
         thread: &'static str,
-    },
-    /// The system gives no thread.
-    #[error("the thread `{thread}` cannot be started")]
-    Thread {
-        /// Its name.
-        thread: &'static str,
-        /// What the system said.
-        source: std::io::Error,
     },
     /// The random generator of the system failed.
     #[error("the system gives no random numbers")]

@@ -1,8 +1,10 @@
 //! Rows of several arrays as one array.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute::interleave;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -23,33 +25,52 @@ pub(crate) fn gather(
     }
 }
 
-fn gather_texts(arrays: &[&dyn Array], indices: &[(usize, usize)]) -> StringArray {
-    let arrays: Vec<&StringArray> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
-    let rows: usize = arrays.iter().map(|array| array.len()).sum();
-    let bytes: usize = arrays.iter().map(|array| text_bytes(array)).sum();
-    // As many bytes a row as there are in the sources, and a quarter more.
-    let capacity = indices.len() * (bytes + bytes / 4) / rows.max(1);
-    let mut texts = TextBuilder::with_capacity(indices.len(), capacity);
-    for (array, row) in indices {
-        let array = arrays[*array];
-        if array.is_null(*row) {
-            texts.append_null();
-        } else {
-            let offsets = array.value_offsets();
-            texts.append_part(array.value_data(), place(offsets[*row])..place(offsets[*row + 1]));
-        }
-    }
-    texts.finish()
+/// The buffers of an array of texts, one step nearer than the array.
+struct Texts<'a> {
+    offsets: &'a [i32],
+    bytes: &'a [u8],
+    nulls: Option<&'a NullBuffer>,
 }
 
-fn text_bytes(array: &StringArray) -> usize {
-    let offsets = array.value_offsets();
-    place(offsets[array.len()]) - place(offsets[0])
+impl<'a> Texts<'a> {
+    fn of(array: &'a dyn Array) -> Self {
+        let array = array.as_string::<i32>();
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        Self { offsets: array.value_offsets(), bytes: array.value_data(), nulls }
+    }
+
+    /// Bytes of all texts.
+    fn len(&self) -> usize {
+        let ends = self.offsets.first().zip(self.offsets.last());
+        ends.map_or(0, |(first, last)| index(*last) - index(*first))
+    }
+
+    fn place(&self, row: usize) -> Range<usize> {
+        index(self.offsets[row])..index(self.offsets[row + 1])
+    }
+}
+
+fn gather_texts(arrays: &[&dyn Array], indices: &[(usize, usize)]) -> StringArray {
+    let texts: Vec<Texts<'_>> = arrays.iter().map(|array| Texts::of(*array)).collect();
+    let rows: usize = arrays.iter().map(|array| array.len()).sum();
+    let bytes: usize = texts.iter().map(Texts::len).sum();
+    // As many bytes a row as there are in the sources, and a quarter more.
+    let capacity = indices.len() * (bytes + bytes / 4) / rows.max(1);
+    let mut gathered = TextBuilder::with_capacity(indices.len(), capacity);
+    for (array, row) in indices {
+        let texts = &texts[*array];
+        if texts.nulls.is_some_and(|nulls| nulls.is_null(*row)) {
+            gathered.append_null();
+        } else {
+            gathered.append_part(texts.bytes, texts.place(*row));
+        }
+    }
+    gathered.finish()
 }
 
 /// An Arrow offset, which is never below zero, as an index.
 #[expect(clippy::cast_sign_loss, reason = "Arrow's offsets are not negative")]
-fn place(offset: i32) -> usize {
+fn index(offset: i32) -> usize {
     offset as usize
 }
 

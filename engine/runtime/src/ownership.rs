@@ -79,7 +79,9 @@ impl Ownership {
         self.read(&mut |entry| history.note(entry))?;
         loop {
             self.wait_for_lease(inbox, &mut history)?;
+            tracing::debug!("the journal is read to its end");
             let producer = self.open_producer()?;
+            tracing::debug!("the producer is open");
             let mut is_contested = false;
             let ours = self.claim.instance.clone();
             self.read(&mut |entry| {

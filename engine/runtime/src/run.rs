@@ -156,17 +156,20 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let options = &plan.options;
     let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, options.snapshot_interval)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
+    tracing::debug!("topics are ready");
     let dataflow = Arc::new(plan.dataflow.clone());
     let mut readers = open_readers(plan, &prepared)?;
     let partitions: Vec<usize> =
         readers.iter().map(|reader| reader.view.partitions.len()).collect();
     let inbox = Arc::new(Inbox::of(&partitions));
     plan.stop.attach(&inbox);
+    tracing::debug!(readers = readers.len(), "readers are open");
 
     let instance = new_instance()?;
     let from = journal_offset(plan, &snapshots, &local)?;
     let mut ownership = Ownership::open(claim(plan, &prepared, &local, (&instance, from)))?;
     let (history, producer) = ownership.acquire(&inbox)?;
+    tracing::debug!(%instance, epoch = %history.epoch, "the journal is read and ours");
     let mut fold = Fold::new(&dataflow)?;
     let cluster_id = prepared.cluster_id.clone();
     let known = (&local, &snapshots);
@@ -199,8 +202,8 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let committer = Committer::new(producer, ownership, plan.names.group(), &kept_bytes, &inbox);
     let encoder_inbox = Arc::clone(&inbox);
     let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
-    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox));
-    threads.spawn("commit", move || committer.run(&from_encoder));
+    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox))?;
+    threads.spawn("commit", move || committer.run(&from_encoder))?;
     let views = start_readers(readers, &mut threads)?;
     let snapshots = Schedule::new(snapshots, options.snapshot_interval);
     let outlet = Outlet { to_encode, kept_bytes, inbox, snapshots };
@@ -242,7 +245,7 @@ fn start_readers(
         let starts = starts.zip(reader.limits).collect();
         views.push(reader.view);
         let reader = Reader::start(index, reader.source, starts, &threads.inbox)?;
-        threads.spawn("read", move || reader.run());
+        threads.spawn("read", move || reader.run())?;
     }
     Ok(views)
 }
@@ -254,13 +257,20 @@ struct Threads {
 }
 
 impl Threads {
-    fn spawn(&mut self, name: &'static str, work: impl FnOnce() + Send + 'static) {
+    /// Starts a thread whose name tools like `top -H` show.
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), RuntimeError> {
         let guard = PanicGuard::new(&self.inbox, name);
-        let handle = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name(format!("engine-{name}"));
+        let handle = thread.spawn(move || {
             work();
             drop(guard);
         });
-        self.handles.push((name, handle));
+        self.handles.push((name, handle.map_err(RuntimeError::Thread)?));
+        Ok(())
     }
 
     fn join(mut self) -> Result<(), RuntimeError> {

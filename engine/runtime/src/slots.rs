@@ -1,7 +1,7 @@
 //! One value a slot, in chunks behind `Arc`.
 //!
-//! A clone copies pointers; the next write to a chunk that a clone still holds copies that chunk.
-//! So a snapshot does not stop the fold. Slots are numbered from 0 and never leave: what they
+//! A clone copies pointers, and the one chunk that is being filled; the next write to a chunk that a
+//! clone still holds copies that chunk. So a snapshot does not stop the fold. Slots are numbered from 0 and never leave: what they
 //! belong to (a window, a key table) is dropped whole.
 
 use std::sync::Arc;
@@ -64,85 +64,91 @@ impl Selection {
 }
 
 /// One value a slot.
+///
+/// **Invariant:** every chunk has `CHUNK_SLOTS` values, and the tail, which no clone shares, fewer.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots<T> {
-    chunks: Vec<Arc<Chunk<T>>>,
-    count: usize,
-}
-
-/// **Invariant:** every chunk but the last has `CHUNK_SLOTS` values.
-#[derive(Debug, Clone)]
-struct Chunk<T> {
-    values: Vec<T>,
+    chunks: Vec<Arc<Vec<T>>>,
+    /// What is added goes here, without asking whether a clone looks on.
+    tail: Vec<T>,
 }
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), count: 0 }
+        Self { chunks: Vec::new(), tail: Vec::new() }
     }
 }
 
 impl<T: Clone> Slots<T> {
     /// Number of slots.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.chunks.len() * CHUNK_SLOTS + self.tail.len()
     }
 
     /// Adds a slot and gives its number.
     pub(crate) fn push(&mut self, value: T) -> u32 {
-        let number = slot(self.count);
-        if self.count.is_multiple_of(CHUNK_SLOTS) {
-            self.chunks.push(Arc::new(Chunk { values: Vec::new() }));
+        let number = slot(self.count());
+        self.tail.push(value);
+        if self.tail.len() == CHUNK_SLOTS {
+            self.fill_chunk();
         }
-        let last = self.chunks.last_mut().expect("a chunk was just made if there was none");
-        Arc::make_mut(last).values.push(value);
-        self.count += 1;
         number
     }
 
     /// Adds slots with `value` until there are `count`.
     pub(crate) fn grow(&mut self, count: usize, value: &T) {
-        while self.count < count {
-            self.push(value.clone());
+        let mut missing = count.saturating_sub(self.count());
+        while missing > 0 {
+            let room = missing.min(CHUNK_SLOTS - self.tail.len());
+            self.tail.resize(self.tail.len() + room, value.clone());
+            missing -= room;
+            if self.tail.len() == CHUNK_SLOTS {
+                self.fill_chunk();
+            }
         }
     }
 
     /// The value of a slot.
     pub(crate) fn get(&self, slot: u32) -> &T {
         let slot = slot as usize;
-        &self.chunks[slot / CHUNK_SLOTS].values[slot % CHUNK_SLOTS]
+        let values = self.chunks.get(slot / CHUNK_SLOTS).map_or(&self.tail, |chunk| chunk);
+        &values[slot % CHUNK_SLOTS]
     }
 
     /// The value of a slot, to change it.
     pub(crate) fn get_mut(&mut self, slot: u32) -> &mut T {
         let slot = slot as usize;
-        &mut Arc::make_mut(&mut self.chunks[slot / CHUNK_SLOTS]).values[slot % CHUNK_SLOTS]
+        let values = self.chunks.get_mut(slot / CHUNK_SLOTS).map_or(&mut self.tail, Arc::make_mut);
+        &mut values[slot % CHUNK_SLOTS]
     }
 
     /// Changes the slots of a selection, in its order; `change` gets the row too.
     ///
-    /// Runs of slots in one chunk pay for its ownership check once.
+    /// Each chunk is asked once whether it is shared, not for every slot.
     pub(crate) fn update(&mut self, selection: &Selection, mut change: impl FnMut(&mut T, usize)) {
-        let slots = &selection.slots;
-        let mut at = 0;
-        while at < slots.len() {
-            let chunk = slots[at] as usize / CHUNK_SLOTS;
-            let first = chunk * CHUNK_SLOTS;
-            let values = &mut Arc::make_mut(&mut self.chunks[chunk]).values;
-            while let Some(slot) = slots.get(at) {
-                // A slot of another chunk is out of bounds here, below as above.
-                let Some(value) = values.get_mut((*slot as usize).wrapping_sub(first)) else {
-                    break;
-                };
-                change(value, selection.rows[at] as usize);
-                at += 1;
-            }
+        let mut is_touched = vec![false; self.chunks.len() + 1];
+        selection.slots.iter().for_each(|slot| is_touched[*slot as usize / CHUNK_SLOTS] = true);
+        let chunks = self.chunks.iter_mut().zip(&is_touched);
+        let chunks = chunks.map(|(chunk, is_touched)| match is_touched {
+            true => Arc::make_mut(chunk).as_mut_slice(),
+            false => &mut [],
+        });
+        let mut chunks: Vec<&mut [T]> = chunks.collect();
+        chunks.push(&mut self.tail);
+        for (row, slot) in selection.iter() {
+            change(&mut chunks[slot as usize / CHUNK_SLOTS][slot as usize % CHUNK_SLOTS], row);
         }
     }
 
     /// All values, by slot.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flat_map(|chunk| chunk.values.iter())
+        self.chunks.iter().flat_map(|chunk| chunk.iter()).chain(&self.tail)
+    }
+
+    /// Makes a chunk of the tail.
+    fn fill_chunk(&mut self) {
+        let full = std::mem::replace(&mut self.tail, Vec::with_capacity(CHUNK_SLOTS));
+        self.chunks.push(Arc::new(full));
     }
 }
 

@@ -71,14 +71,14 @@ impl SnapshotThread {
         // One waits at most: nothing is sent while the thread is busy.
         let (to, from) = sync_channel(1);
         let guard = PanicGuard::new(inbox, "snapshots");
-        let thread = std::thread::Builder::new().name("snapshots".to_owned());
+        let thread = std::thread::Builder::new().name("engine-snapshots".to_owned());
         // Nobody joins it: a store that does not answer must not keep the run from ending.
         thread
             .spawn(move || {
                 writer.run(&from);
                 drop(guard);
             })
-            .map_err(|source| RuntimeError::Thread { thread: "snapshots", source })?;
+            .map_err(RuntimeError::Thread)?;
         Ok(Self { to, work })
     }
 

@@ -62,30 +62,30 @@ impl JsonScanner {
         Self { names, known: vec![no_key(), no_key()], ids: HashMap::new(), slots }
     }
 
-    /// Finds the fields of `text`, one object with nothing around it but white space.
-    pub(super) fn scan(&mut self, text: &str) -> Result<(), RejectReason> {
+    /// Finds the fields of `json`, which is UTF-8: one object with nothing around it but white space.
+    pub(super) fn scan(&mut self, json: &[u8]) -> Result<(), RejectReason> {
         self.slots.fill(Span::MISSING);
-        let mut cursor = Cursor::new(text);
+        let mut cursor = Cursor::new(json);
         self.record(&mut cursor).map_err(|_stopped| cursor.reason())
     }
 
-    /// Where the value in `slot` stands in the text that was scanned last, if it is a string without
+    /// Where the value in `slot` stands in the JSON that was scanned last, if it is a string without
     /// escapes.
     #[inline]
     pub(super) fn plain_text(&self, slot: usize) -> Option<Range<usize>> {
         self.slots.get(slot).filter(|span| span.kind() == Kind::Text).map(|span| span.range())
     }
 
-    /// The value in `slot` of the text that was scanned last.
+    /// The value in `slot` of the JSON that was scanned last.
     #[inline]
     pub(super) fn token<'a>(
         &self,
         slot: usize,
-        text: &'a str,
+        json: &'a [u8],
         scratch: &'a mut String,
     ) -> Token<'a> {
         let span = self.slots.get(slot).copied().unwrap_or(Span::MISSING);
-        span.token(text, scratch)
+        span.token(json, scratch)
     }
 
     fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stopped> {
@@ -156,7 +156,7 @@ impl JsonScanner {
         let key = cursor.key()?;
         cursor.skip_whitespace();
         let mut scratch = String::new();
-        let slot = self.slot(key.token(cursor.text(), &mut scratch).text());
+        let slot = self.slot(key.token(cursor.json(), &mut scratch).text());
         let bytes = cursor.passed_since(start);
         let known = self.ids.get(bytes).copied();
         let Some(id) = known.or_else(|| self.remember(bytes, slot)) else {
@@ -190,13 +190,13 @@ pub(super) struct Parsed<'a> {
 }
 
 impl<'a> Parsed<'a> {
-    fn new(span: Span, text: &'a str) -> Self {
+    fn new(span: Span, json: &'a [u8]) -> Self {
         let mut scratch = String::new();
         if span.kind() == Kind::Escaped {
-            span.token(text, &mut scratch);
+            span.token(json, &mut scratch);
             return Self { kind: Kind::Text, text: Cow::Owned(scratch) };
         }
-        Self { kind: span.kind(), text: Cow::Borrowed(span.slice(text)) }
+        Self { kind: span.kind(), text: Cow::Borrowed(span.slice(json)) }
     }
 
     pub(super) fn as_token(&self) -> Token<'_> {
@@ -231,7 +231,7 @@ impl<'a> Entries<'a> {
     pub(super) fn next_entry(&mut self) -> Option<(String, Parsed<'a>)> {
         self.0.advance(b'}')?;
         let key = self.0.cursor.key().ok()?;
-        let name = Parsed::new(key, self.0.cursor.text()).text.into_owned();
+        let name = Parsed::new(key, self.0.cursor.json()).text.into_owned();
         Some((name, self.0.value()?))
     }
 }
@@ -243,7 +243,7 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn of(json: &'a str, open: u8) -> Option<Self> {
-        let mut cursor = Cursor::new(json);
+        let mut cursor = Cursor::new(json.as_bytes());
         cursor.take(open).then_some(Self { cursor, is_first: true })
     }
 
@@ -263,7 +263,7 @@ impl<'a> Members<'a> {
 
     fn value(&mut self) -> Option<Parsed<'a>> {
         let span = self.cursor.value(1).ok()?;
-        Some(Parsed::new(span, self.cursor.text()))
+        Some(Parsed::new(span, self.cursor.json()))
     }
 }
 
@@ -289,15 +289,15 @@ pub(super) fn compact(json: &str) -> Cow<'_, str> {
     Cow::Owned(kept.collect())
 }
 
-/// The text of `bytes`, which are one JSON string with nothing around it; none if they are not.
-pub(super) fn string_text(bytes: &str) -> Option<String> {
-    let mut cursor = Cursor::new(bytes);
+/// What `text` stands for, which is one JSON string with nothing around it; none if it is not.
+pub(super) fn string_text(text: &str) -> Option<String> {
+    let mut cursor = Cursor::new(text.as_bytes());
     if cursor.peek() != b'"' {
         return None;
     }
     let span = cursor.value(0).ok()?;
     cursor.end().ok()?;
-    Some(Parsed::new(span, bytes).text.into_owned())
+    Some(Parsed::new(span, text.as_bytes()).text.into_owned())
 }
 
 #[cfg(test)]

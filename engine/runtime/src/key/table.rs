@@ -18,7 +18,9 @@ const LOOKUP_KEYS: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyStore {
     entries: Slots<Entry>,
-    chunks: Vec<Arc<Chunk>>,
+    chunks: Vec<Arc<Vec<u8>>>,
+    /// What is added goes here, without asking whether a clone looks on.
+    tail: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,11 +38,6 @@ struct Place {
     length: u32,
 }
 
-#[derive(Debug, Clone)]
-struct Chunk {
-    bytes: Vec<u8>,
-}
-
 impl KeyStore {
     /// Number of keys.
     pub(crate) fn count(&self) -> usize {
@@ -54,18 +51,15 @@ impl KeyStore {
 
     /// Adds a key and gives its number and place.
     fn add(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> (u32, Place) {
-        let fits =
-            self.chunks.last().is_some_and(|last| last.bytes.len() + bytes.len() <= CHUNK_BYTES);
-        if !fits {
-            self.chunks.push(Arc::new(Chunk { bytes: Vec::new() }));
+        if self.tail.len() + bytes.len() > CHUNK_BYTES && !self.tail.is_empty() {
+            let full = std::mem::replace(&mut self.tail, Vec::with_capacity(CHUNK_BYTES));
+            self.chunks.push(Arc::new(full));
         }
-        let last = self.chunks.last_mut().expect("a chunk was just made if none fitted");
-        let last = Arc::make_mut(last);
-        let start = last.bytes.len();
-        last.bytes.extend_from_slice(bytes);
+        let start = self.tail.len();
+        self.tail.extend_from_slice(bytes);
         let narrow = crate::slots::slot;
         let place = Place {
-            chunk: narrow(self.chunks.len() - 1),
+            chunk: narrow(self.chunks.len()),
             start: narrow(start),
             length: narrow(bytes.len()),
         };
@@ -94,7 +88,8 @@ impl KeyStore {
 
     fn bytes_at(&self, place: Place) -> &[u8] {
         let start = place.start as usize;
-        &self.chunks[place.chunk as usize].bytes[start..start + place.length as usize]
+        let chunk = self.chunks.get(place.chunk as usize).map_or(&self.tail, |chunk| chunk);
+        &chunk[start..start + place.length as usize]
     }
 
     /// For each of `slot_count` slots the numbers of its keys, in order: key numbers sorted by slot,

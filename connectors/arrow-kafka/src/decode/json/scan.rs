@@ -82,16 +82,17 @@ impl Span {
         place(Self::KIND_BITS)..place(Self::KIND_BITS + Self::PLACE_BITS)
     }
 
-    /// The text of the span.
+    /// The text of the span in `json`, which is UTF-8.
     #[inline]
-    pub(super) fn slice(self, text: &str) -> &str {
-        text.get(self.range()).unwrap_or_default()
+    pub(super) fn slice(self, json: &[u8]) -> &str {
+        let bytes = json.get(self.range()).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The value; escapes are resolved into `scratch`.
     #[inline]
-    pub(super) fn token<'a>(self, text: &'a str, scratch: &'a mut String) -> Token<'a> {
-        let slice = self.slice(text);
+    pub(super) fn token<'a>(self, json: &'a [u8], scratch: &'a mut String) -> Token<'a> {
+        let slice = self.slice(json);
         if self.kind() == Kind::Escaped {
             scratch.clear();
             unescape(slice, scratch);
@@ -164,30 +165,30 @@ pub(super) struct Ahead<'a> {
 
 /// A place in JSON text.
 pub(super) struct Cursor<'a> {
-    text: &'a str,
+    json: &'a [u8],
     /// What has not been passed.
     rest: &'a [u8],
     stop: Option<Stop>,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, rest: text.as_bytes(), stop: None }
+    pub(super) fn new(json: &'a [u8]) -> Self {
+        Self { json, rest: json, stop: None }
     }
 
-    pub(super) fn text(&self) -> &'a str {
-        self.text
+    pub(super) fn json(&self) -> &'a [u8] {
+        self.json
     }
 
     /// The bytes from `start` up to the cursor.
     pub(super) fn passed_since(&self, start: usize) -> &'a [u8] {
-        self.text.as_bytes().get(start..self.at()).unwrap_or_default()
+        self.json.get(start..self.at()).unwrap_or_default()
     }
 
     /// Where the cursor stands.
     #[inline]
     pub(super) fn at(&self) -> usize {
-        self.text.len() - self.rest.len()
+        self.json.len() - self.rest.len()
     }
 
     /// Passes `count` bytes, at most all.
