@@ -4,6 +4,8 @@
 mod command;
 #[path = "support/running.rs"]
 mod running;
+#[path = "support/s3.rs"]
+mod s3;
 
 #[path = "cli/broker.rs"]
 mod broker;
@@ -17,3 +19,5 @@ mod checks;
 mod runs;
 #[path = "cli/idleness.rs"]
 mod idleness;
+#[path = "cli/state.rs"]
+mod state;

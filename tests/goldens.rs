@@ -38,12 +38,20 @@ fn ecommerce() -> Folder {
     folder
 }
 
-/// The example with its topics on a real Kafka; nothing else differs.
+/// The example with its topics on a real Kafka and frequent snapshots; nothing else differs.
 fn ecommerce_on(bootstrap_servers: &str, name: &str) -> Folder {
     let folder = ecommerce();
     let root = format!(
-        "project:\n  name: {name}\nruntime:\n  kafka:\n    bootstrap_servers: {bootstrap_servers}\n"
+        "project:\n  name: {name}\nruntime:\n  kafka:\n    bootstrap_servers: {bootstrap_servers}\n  engine: {{checkpoint_interval: 200ms}}\n"
     );
+    folder.write("stream_project.yml", root);
+    folder
+}
+
+/// The example on the embedded broker with snapshots so often that kills meet all states of them.
+fn ecommerce_with_snapshots() -> Folder {
+    let folder = ecommerce();
+    let root = "project: {name: often}\nruntime:\n  engine: {checkpoint_interval: 50ms}\n";
     folder.write("stream_project.yml", root);
     folder
 }
@@ -237,6 +245,26 @@ fn ten_kills_change_no_row_though_rows_are_late() {
     fill(&project, "seed42", "1");
     kill_and_finish(&project, 42);
     compare(&project, "seed42/expected");
+}
+
+#[test]
+fn kills_between_snapshots_change_no_row() {
+    for (seed, partitions, name, random) in [
+        ("seed43_nolate", "6", "seed43_nolate/expected", 45),
+        ("seed42", "1", "seed42/expected", 46),
+    ] {
+        let project = ecommerce_with_snapshots();
+        fill(&project, seed, partitions);
+        kill_and_finish(&project, random);
+        compare(&project, name);
+        let listed = succeed(&project, &["state", "ls", "--output", "json"], None);
+        let complete = listed.matches("\"complete\":true").count();
+        assert!(complete >= 2, "kills were too early for snapshots\n{listed}");
+        // Nothing is left to replay, and nothing is written twice.
+        let again = succeed(&project, &["run", "--once", "--output", "json"], None);
+        assert!(again.contains("\"replayed_records\":0"), "{again}");
+        compare(&project, name);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Claims about the SQL as data: each file under `sql/` is one (`support/case.rs` says how to read
-//! it). Each is run whole, row by row, in random micro-batches, and restored from a snapshot at
-//! every step; the answer must be the same. `UPDATE_EXPECT=1` rewrites what is expected.
+//! it). Each is run whole, row by row, in random micro-batches, restored from a snapshot at every
+//! step, and from files at random ones; the answer must be the same. `UPDATE_EXPECT=1` rewrites what is expected.
 
 #[path = "support/case.rs"]
 mod case;
@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use case::Case;
-use case_run::{Cut, Runner};
+use case_run::{Cut, Restore, Runner};
 
 /// How often a case is cut at random.
 const RANDOM_RUNS: u64 = 3;
@@ -36,7 +36,8 @@ fn check(path: &Path, is_update: bool) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
     let case = Case::parse(&text).map_err(|error| format!("{name}: {error}"))?;
     let runner = Runner::new(&case).map_err(|error| format!("{name}:\n{error}"))?;
-    let whole = runner.run(Cut::Whole, false).map_err(|error| format!("{name}: {error}"))?;
+    let whole =
+        runner.run(Cut::Whole, Restore::Never).map_err(|error| format!("{name}: {error}"))?;
     if is_update {
         let updated = case.with_expected(&whole);
         return fs::write(path, updated).map_err(|error| format!("{name}: {error}"));
@@ -45,12 +46,12 @@ fn check(path: &Path, is_update: bool) -> Result<(), String> {
         return Err(format!("{name}:\n{}", difference(&case.expected, &whole)));
     }
     let random = (1..=RANDOM_RUNS).map(Cut::Random);
-    for cut in [Cut::Each].into_iter().chain(random) {
-        for restores in [false, true] {
-            let got = runner.run(cut, restores).map_err(|error| format!("{name}: {error}"))?;
+    for (seed, cut) in (0..).zip([Cut::Each].into_iter().chain(random)) {
+        for restore in [Restore::Never, Restore::EachStep, Restore::Files(seed)] {
+            let got = runner.run(cut, restore).map_err(|error| format!("{name}: {error}"))?;
             if got != whole {
                 let difference = difference(&whole, &got);
-                return Err(format!("{name}: {cut:?}, restores: {restores}\n{difference}"));
+                return Err(format!("{name}: {cut:?}, restored: {restore:?}\n{difference}"));
             }
         }
     }

@@ -11,6 +11,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{Cluster, ConnectorError};
@@ -180,6 +181,29 @@ impl Admin {
     pub fn delete(&self, topic: &str) -> Result<(), ConnectorError> {
         let results = self.wait_for(self.client.delete_topics(&[topic], &options()));
         self.only(&format!("delete topic `{topic}`"), topic, results)
+    }
+
+    /// Deletes the records of a partition before an offset.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Admin`] with the broker's reason.
+    pub fn delete_records(
+        &self,
+        topic: &str,
+        partition: i32,
+        before: i64,
+    ) -> Result<(), ConnectorError> {
+        let action = format!("delete old records of topic `{topic}`");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(before))
+            .map_err(|error| refused(&action, &error.to_string()))?;
+        let deleted = self
+            .wait_for(self.client.delete_records(&list, &options()))
+            .map_err(|error| refused(&action, &error.to_string()))?;
+        for element in deleted.elements() {
+            element.error().map_err(|error| refused(&action, &error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// The settings of a topic, by name.

@@ -2,6 +2,7 @@
 //!
 //! What an entry says is the runtime's; here it is bytes with an epoch.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use arrow_kafka::{Consumer, Message, PartitionQueue, PartitionStart, Start};
@@ -20,8 +21,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one wait for records may take before the end offset is asked for again.
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How many records are taken at once.
-const POLL_RECORDS: usize = 1_000;
+/// How many records are taken at once: they are kept in memory until they are asked for.
+const POLL_RECORDS: usize = 64;
 
 /// A complete entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +39,13 @@ pub struct JournalTopic {
     consumer: Consumer,
     queue: PartitionQueue,
     first: i64,
+    begin: i64,
     position: i64,
+    /// Where the topic ended when it was last asked.
+    end: i64,
     parts: Option<Parts>,
+    /// Complete entries that nobody has asked for yet.
+    ready: VecDeque<RawEntry>,
 }
 
 /// An entry of which some parts have been read.
@@ -51,49 +57,75 @@ struct Parts {
 }
 
 impl JournalTopic {
-    /// Opens the topic at its start.
+    /// Opens the topic at `offset`, at which an entry must begin; where it does not reach, or no
+    /// longer begins, so far, at its start.
     ///
     /// # Errors
     /// [`ConnectorError::Kafka`], also if the topic does not exist.
-    pub fn open(cluster: &Cluster, topic: &str) -> Result<Self, ConnectorError> {
+    pub fn open(cluster: &Cluster, topic: &str, offset: i64) -> Result<Self, ConnectorError> {
         let consumer = Consumer::open(&cluster.reader_settings(1))?;
-        let (first, _) = consumer.watermarks(topic, 0, ANSWER_TIMEOUT)?;
+        let (first, end) = consumer.watermarks(topic, 0, ANSWER_TIMEOUT)?;
+        let begin = if (first..=end).contains(&offset) { offset } else { first };
         let start =
-            PartitionStart { topic: topic.to_owned(), partition: 0, start: Start::At(first) };
+            PartitionStart { topic: topic.to_owned(), partition: 0, start: Start::At(begin) };
         let mut queues = consumer.assign(&[start])?;
         let Some(queue) = queues.pop() else {
             return Err(damaged(topic, first, "it has no partition"));
         };
         let topic = topic.to_owned();
-        Ok(Self { topic, consumer, queue, first, position: first, parts: None })
+        let ready = VecDeque::new();
+        Ok(Self { topic, consumer, queue, first, begin, position: begin, end, parts: None, ready })
     }
 
-    /// Offset of the first record still kept: above 0 if the journal was trimmed.
+    /// Offset of the first record still kept when the topic was opened: above 0 if the journal was
+    /// trimmed.
     pub fn first_offset(&self) -> i64 {
         self.first
     }
 
-    /// Reads on to the end as it is now; complete entries only.
+    /// Offset at which reading began.
+    pub fn begin(&self) -> i64 {
+        self.begin
+    }
+
+    /// Where the topic ended when it was last asked: a later entry begins there or behind.
+    pub fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// The next complete entry, or none at the end as it is now.
     ///
     /// # Errors
     /// [`ConnectorError::Kafka`]: retry if retriable. [`ConnectorError::Journal`]: parts are missing.
-    pub fn read_to_end(&mut self) -> Result<Vec<RawEntry>, ConnectorError> {
-        let (_, end) = self.consumer.watermarks(&self.topic, 0, ANSWER_TIMEOUT)?;
-        let mut entries = Vec::new();
-        while self.position < end {
-            let polled = self.queue.poll(POLL_RECORDS, POLL_TIMEOUT);
-            for message in polled.messages.iter() {
-                self.position = message.offset + 1;
-                entries.extend(self.add(&message)?);
+    pub fn next_entry(&mut self) -> Result<Option<RawEntry>, ConnectorError> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Ok(Some(entry));
             }
-            if let Some(error) = polled.error {
-                return Err(error.into());
+            if self.position >= self.end {
+                self.end = self.consumer.watermarks(&self.topic, 0, ANSWER_TIMEOUT)?.1;
+                if self.position >= self.end {
+                    return Ok(None);
+                }
             }
-            if let Some(reached) = polled.end_reached {
-                self.position = self.position.max(reached);
-            }
+            self.poll()?;
         }
-        Ok(entries)
+    }
+
+    fn poll(&mut self) -> Result<(), ConnectorError> {
+        let polled = self.queue.poll(POLL_RECORDS, POLL_TIMEOUT);
+        for message in polled.messages.iter() {
+            self.position = message.offset + 1;
+            let entry = self.add(&message)?;
+            self.ready.extend(entry);
+        }
+        if let Some(error) = polled.error {
+            return Err(error.into());
+        }
+        if let Some(reached) = polled.end_reached {
+            self.position = self.position.max(reached);
+        }
+        Ok(())
     }
 
     fn add(&mut self, message: &Message<'_>) -> Result<Option<RawEntry>, ConnectorError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arrow_kafka::{Consumer, TopicIdentity};
 
-use crate::{Cluster, ConnectorError};
+use crate::{Bounds, Cluster, ConnectorError};
 
 /// How long the broker may take to answer a question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

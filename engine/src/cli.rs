@@ -12,6 +12,7 @@ mod compile;
 mod explain;
 mod run;
 mod topic;
+mod state;
 mod broker;
 mod generate;
 mod debug;
@@ -68,6 +69,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, Error> {
         Command::Explain(arguments) => explain::run(context, arguments),
         Command::Run(arguments) => run::run(context, arguments),
         Command::Topic(arguments) => topic::run(context, arguments),
+        Command::State(arguments) => state::run(context, arguments),
         Command::Broker(arguments) => broker::run(context, arguments),
         Command::Generate(arguments) => generate::run(context, arguments),
         Command::Debug(arguments) => debug::run(context, arguments),
@@ -90,6 +92,7 @@ fn exit_code(error: &Error) -> ExitCode {
         | Error::Broker(_)
         | Error::Kafka(_)
         | Error::Run(_)
+        | Error::State(_)
         | Error::Unsent { .. }
         | Error::System { .. } => FAILED,
     })

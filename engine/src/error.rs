@@ -9,6 +9,7 @@ use catalog::diagnostic::{Diagnostic, Level};
 use catalog::place::Files;
 use connectors::ConnectorError;
 use runtime::RuntimeError;
+use state::StateError;
 
 use crate::report;
 
@@ -59,6 +60,9 @@ pub enum Error {
     /// The run ended before its time.
     #[error("{0}")]
     Run(#[from] RuntimeError),
+    /// Snapshots cannot be listed, read or written.
+    #[error("{0}")]
+    State(#[from] StateError),
     /// A thing that is named does not exist.
     #[error("{thing} `{name}` does not exist{}", place.as_deref().map(|at| format!(" on {at}")).unwrap_or_default())]
     NotFound {
@@ -126,6 +130,7 @@ impl Error {
             }
             Self::Kafka(error) => connector_kind(error),
             Self::Run(error) => run_kind(error),
+            Self::State(error) => state_kind(error),
         }
     }
 
@@ -145,6 +150,7 @@ impl Error {
                 _ => None,
             },
             Self::Unsent { .. } => Some("produce them again, or see `engine debug`".to_owned()),
+            Self::State(error) | Self::Run(RuntimeError::State(error)) => state_step(error),
             Self::File { .. } | Self::Run(_) | Self::System { .. } => None,
         }
     }
@@ -164,9 +170,35 @@ fn connector_kind(error: &ConnectorError) -> ErrorKind {
     }
 }
 
+fn state_kind(error: &StateError) -> ErrorKind {
+    match error {
+        StateError::Place { .. } | StateError::Missing { .. } => ErrorKind::Invalid,
+        StateError::Store { .. } | StateError::Disk { .. } | StateError::Random => {
+            ErrorKind::Unavailable
+        }
+        StateError::Damaged { .. } | StateError::Version { .. } => ErrorKind::Data,
+        StateError::Encode { .. } => ErrorKind::Internal,
+    }
+}
+
+fn state_step(error: &StateError) -> Option<String> {
+    match error {
+        StateError::Place { .. } => Some("correct `runtime.engine.state_dir`".to_owned()),
+        StateError::Store { .. } | StateError::Disk { .. } => {
+            Some("try again once the store of the snapshots answers".to_owned())
+        }
+        StateError::Missing { .. } => Some("`engine state ls` shows all snapshots".to_owned()),
+        StateError::Damaged { .. }
+        | StateError::Version { .. }
+        | StateError::Encode { .. }
+        | StateError::Random => None,
+    }
+}
+
 fn run_kind(error: &RuntimeError) -> ErrorKind {
     match error {
         RuntimeError::Connector(error) => connector_kind(error),
+        RuntimeError::State(error) => state_kind(error),
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
         | RuntimeError::Injected(_)
@@ -176,6 +208,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::Journal(_)
         | RuntimeError::JournalGone { .. }
         | RuntimeError::JournalTrimmed { .. }
+        | RuntimeError::ClusterChanged { .. }
         | RuntimeError::InputGone { .. }
         | RuntimeError::Gap { .. }
         | RuntimeError::TopicRecreated { .. }

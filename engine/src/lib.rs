@@ -48,6 +48,7 @@ pub use runtime::{
     StopHandle, WaitReason, Waiting,
 };
 pub use session::{Session, Stay};
+pub use state::Location;
 
 use runtime::{Names, RunPlan};
 use stream::{Clock, SystemClock};
@@ -155,6 +156,7 @@ impl Engine {
             project_text: self.checked.project_text()?,
             cluster: session.cluster().clone(),
             state_folder: session::state_folder(&self.options.folder, &names),
+            snapshots: self.snapshots()?,
             names,
             options,
             clock: Arc::clone(&self.clock),
@@ -162,6 +164,17 @@ impl Engine {
             stop,
         };
         Ok(runtime::run(&plan)?)
+    }
+
+    /// Where snapshots of the state are kept.
+    ///
+    /// # Errors
+    /// [`Error::Project`] if the project has mistakes.
+    pub fn snapshots(&self) -> Result<Location, Error> {
+        let project = self.checked.project()?;
+        let variables = &self.options.load.variables;
+        let settings = &project.runtime.engine;
+        Ok(session::snapshots(&self.options.folder, (settings, variables), &self.names()?))
     }
 
     /// Names of the journal, the dead letters, the consumer group.

@@ -9,6 +9,7 @@ mod facts;
 mod run;
 mod live;
 mod secrets;
+mod snapshots;
 
 use std::fmt::{self, Write as _};
 
@@ -19,6 +20,10 @@ pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};
 pub(crate) use live::{Picture, held_sources, left_open, plain_lines, status_table};
 pub(crate) use run::{Rows, Summary};
+pub(crate) use snapshots::{
+    manifest_json, manifest_text, snapshot_line, snapshot_list_json, snapshot_plain,
+    snapshot_table, snapshot_words, snapshots_json, table_name,
+};
 
 /// How mistakes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,6 +55,18 @@ impl Append for String {
 /// `1 model`, `2 models`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// `17 B`, `2.5 KiB`, `1.0 GiB`.
+pub(crate) fn bytes_text(bytes: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.iter().find(|(_, size)| bytes >= *size) {
+        Some((unit, size)) => {
+            let tenths = bytes / (size / 10).max(1);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
 }
 
 /// Makes text from outside harmless for a terminal: control characters become visible.

@@ -5,6 +5,7 @@
 
 mod heir;
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,10 @@ use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, BrokerError, Port};
 use catalog::project::Project;
-use catalog::project::runtime::{BrokerSettings, Fsync};
+use catalog::project::runtime::{BrokerSettings, EngineSettings, Fsync};
 use connectors::Cluster;
 use runtime::Names;
+use state::Location;
 
 use crate::Error;
 use heir::Heir;
@@ -24,6 +26,9 @@ const ROOT_FILES: [&str; 2] = ["stream_project.yml", "stream_project.yaml"];
 
 /// Folders that a project without a root file has.
 const BARE_FOLDERS: [&str; 2] = ["models", "sources"];
+
+/// Beginnings of the variables that set up object stores.
+const STORE_VARIABLES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 
 /// How long between two tries to open the broker of a folder that has an owner. A try itself takes
 /// as long, because the broker waits for who only asks.
@@ -195,6 +200,33 @@ pub(crate) fn engine_folder(folder: &Path) -> PathBuf {
 pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c))
+}
+
+/// Where the snapshots of one running instance are kept: in its state folder, or where
+/// `runtime.engine.state_dir` says. Keys and endpoints of object stores come from the variables that
+/// their own tools read, such as AWS_ACCESS_KEY_ID.
+pub(crate) fn snapshots(
+    folder: &Path,
+    (settings, variables): (&EngineSettings, &HashMap<String, String>),
+    names: &Names,
+) -> Location {
+    let Some(place) = &settings.state_dir else {
+        return Location::Folder(state_folder(folder, names));
+    };
+    let place = if place.contains("://") {
+        let options = variables
+            .iter()
+            .filter(|(name, _)| STORE_VARIABLES.iter().any(|prefix| name.starts_with(prefix)));
+        let options = options.map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        Location::Url { url: place.clone(), options: options.collect() }
+    } else {
+        Location::Folder(folder.join(place))
+    };
+    let place = place.join(&names.project).join(&names.environment);
+    match &names.instance {
+        Some(instance) => place.join(instance),
+        None => place,
+    }
 }
 
 /// The folder for lock and state of one running instance.

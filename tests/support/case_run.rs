@@ -13,7 +13,9 @@ use planner::dataflow::{self, Dataflow};
 use planner::plan::{PlanOptions, plan};
 use runtime::codec;
 use runtime::fold::{DeadLetters, Fold, Step};
-use stream::{Item, ProcessingTime, ReaderName, SliceRows};
+use state::{About, Listed, Location, OperatorTables, Snapshots};
+use stream::{Epoch, Generation, Item, ProcessingTime, ReaderName, SliceRows};
+use tempfile::TempDir;
 
 use super::case::{Case, CaseItem, CaseRecord};
 
@@ -30,6 +32,20 @@ pub(crate) enum Cut {
     /// At random, from this seed.
     Random(u64),
 }
+
+/// Whether a new fold, restored from a snapshot, takes over between two steps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Restore {
+    /// Never.
+    Never,
+    /// At each step; the snapshot stays in memory.
+    EachStep,
+    /// At random steps, from this seed; the snapshot is written to files and read from them.
+    Files(u64),
+}
+
+/// One step in so many is restored from files.
+const STEPS_A_FILE: usize = 8;
 
 /// A case that was planned.
 pub(crate) struct Runner<'a> {
@@ -73,8 +89,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs the case; with `restores`, each step is taken by a new fold restored from a snapshot.
-    pub(crate) fn run(&self, cut: Cut, restores: bool) -> Result<String, String> {
+    /// Runs the case.
+    pub(crate) fn run(&self, cut: Cut, restore: Restore) -> Result<String, String> {
         self.dataflow.clock.set(ProcessingTime(CLOCK_MS));
         let mut readers = self.readers()?;
         let mut fold = self.new_fold()?;
@@ -89,10 +105,15 @@ impl<'a> Runner<'a> {
             Cut::Random(seed) => seed,
             Cut::Whole | Cut::Each => 0,
         });
+        let mut files = Saved::new(restore)?;
         let mut from = 0;
         while from < self.case.items.len() {
-            if restores {
-                let snapshot = fold.snapshot();
+            let snapshot = match (restore, &mut files) {
+                (Restore::EachStep, _) => Some(fold.snapshot()),
+                (_, Some(files)) => files.through(&fold)?,
+                (_, None) => None,
+            };
+            if let Some(snapshot) = snapshot {
                 fold = self.new_fold()?;
                 fold.restore(snapshot).map_err(|error| error.to_string())?;
             }
@@ -225,6 +246,52 @@ impl<'a> Runner<'a> {
             lines.extend(counters);
         }
         lines.join("\n")
+    }
+}
+
+/// Snapshots of a fold in a folder.
+struct Saved {
+    _folder: TempDir,
+    snapshots: Snapshots,
+    random: Random,
+    epoch: u64,
+}
+
+impl Saved {
+    fn new(restore: Restore) -> Result<Option<Self>, String> {
+        let Restore::Files(seed) = restore else { return Ok(None) };
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let location = Location::Folder(folder.path().to_owned());
+        let snapshots = Snapshots::open(&location).map_err(|error| error.to_string())?;
+        Ok(Some(Self { _folder: folder, snapshots, random: Random(seed), epoch: 0 }))
+    }
+
+    /// At a random step, the state as it was written to files and read again.
+    fn through(&mut self, fold: &Fold) -> Result<Option<Vec<OperatorTables>>, String> {
+        if self.random.below(STEPS_A_FILE) > 0 {
+            return Ok(None);
+        }
+        self.epoch += 1;
+        let about = About {
+            journal_id: "case".to_owned(),
+            generation: Generation(1),
+            epoch: Epoch(self.epoch),
+            journal_offset: 0,
+            fold_version: 1,
+            fingerprint: fold.dataflow().fingerprint(),
+            cluster_id: None,
+            engine: String::new(),
+            created: ProcessingTime(0),
+            readers: Vec::new(),
+            project: String::new(),
+        };
+        let told = |error: state::StateError| error.to_string();
+        self.snapshots.write(about, fold.freeze().tables()).map_err(told)?;
+        let listed = self.snapshots.list().map_err(told)?;
+        let newest = listed.first().and_then(Listed::manifest);
+        let newest = newest.filter(|manifest| manifest.about.epoch.0 == self.epoch);
+        let newest = newest.ok_or("the newest snapshot is not the one that was written")?;
+        self.snapshots.read(newest).map(Some).map_err(told)
     }
 }
 

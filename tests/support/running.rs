@@ -40,14 +40,7 @@ impl Folder {
 
     /// Starts a command that goes on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let child = self
-            .command(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        Running { child: Some(child) }
+        Running::start(self.command(arguments))
     }
 }
 
@@ -57,6 +50,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command that goes on.
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { child: Some(command.spawn().expect("the binary runs")) }
+    }
+
     /// Waits for a line of standard output.
     pub(crate) fn line(&mut self) -> String {
         let out = self.child.as_mut().and_then(|child| child.stdout.as_mut()).expect("piped");

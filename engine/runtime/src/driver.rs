@@ -20,11 +20,11 @@ use stream::{
 
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold, Step};
-use crate::history::History;
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
-use crate::local::LocalState;
+use crate::local::{Hint, LocalState};
 use crate::outbox::{Cut, ToEncode};
+use crate::recover::{Past, Replay};
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
 use picture::Lineage;
@@ -32,6 +32,9 @@ use picture::Lineage;
 mod grow;
 mod picture;
 mod replay;
+mod snapshots;
+
+pub(crate) use snapshots::Schedule;
 
 /// An epoch is cut when this many bytes wait for its commit.
 const EPOCH_BYTES: u64 = 64 << 20;
@@ -72,18 +75,18 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn new(
         instance: InstanceName,
-        history: &History,
+        past: &Past,
         topics: BTreeMap<String, String>,
         options: &RunOptions,
     ) -> Result<Self, RuntimeError> {
-        let is_new = history.entries.is_empty();
-        let journal_id = match &history.journal_id {
+        let is_new = past.is_new;
+        let journal_id = match &past.journal_id {
             Some(id) => id.clone(),
             None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
         };
-        let generation = Generation(history.generation.0 + u64::from(is_new));
+        let generation = Generation(past.generation.0 + u64::from(is_new));
         let lease = options.lease.max(options.commit_interval * LEASE_COMMIT_INTERVALS);
-        let (epoch, topics) = (history.epoch.next(), Arc::new(topics));
+        let (epoch, topics) = (past.epoch.next(), Arc::new(topics));
         Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new })
     }
 }
@@ -110,6 +113,8 @@ pub(crate) struct ReaderView {
 /// What the driver knows of a partition.
 #[derive(Debug)]
 pub(crate) struct PartitionView {
+    /// The offset at which the generation began to read.
+    pub(crate) origin: i64,
     /// Next offset to fold.
     pub(crate) position: i64,
     /// First offset that was there at the start.
@@ -151,6 +156,7 @@ impl PartitionView {
     /// A partition that holds this.
     fn new(bounds: Bounds) -> Self {
         Self {
+            origin: bounds.first,
             position: bounds.first,
             first_at_start: bounds.first,
             end_at_start: bounds.end,
@@ -190,6 +196,7 @@ pub(crate) struct Driver {
     board: Arc<StatusBoard>,
     to_encode: SyncSender<ToEncode>,
     kept_bytes: Arc<AtomicU64>,
+    snapshots: Schedule,
     items: Vec<JournalItem>,
     has_rows: bool,
     carried_bytes: usize,
@@ -211,6 +218,7 @@ pub(crate) struct Outlet {
     pub(crate) to_encode: SyncSender<ToEncode>,
     pub(crate) kept_bytes: Arc<AtomicU64>,
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) snapshots: Schedule,
 }
 
 /// What the inbox gave.
@@ -229,7 +237,7 @@ impl Driver {
         (identity, local): (Identity, LocalState),
         outlet: Outlet,
     ) -> Self {
-        let Outlet { to_encode, kept_bytes, inbox } = outlet;
+        let Outlet { to_encode, kept_bytes, inbox, snapshots } = outlet;
         let committed = Epoch(identity.epoch.0 - 1);
         Self {
             lineage: Lineage::of(fold.dataflow()),
@@ -251,6 +259,7 @@ impl Driver {
             board: Arc::clone(&plan.board),
             to_encode,
             kept_bytes,
+            snapshots,
             items: Vec::new(),
             has_rows: false,
             carried_bytes: 0,
@@ -261,16 +270,17 @@ impl Driver {
     }
 
     /// Runs to the end: replay, live, last commit.
-    pub(crate) fn run(mut self, history: History) -> Result<RunReport, RuntimeError> {
+    pub(crate) fn run(mut self, replay: Option<Replay>) -> Result<RunReport, RuntimeError> {
         self.open_generation()?;
         self.cut()?;
-        if !history.entries.is_empty() {
+        if let Some(replay) = replay {
             self.board.update(|status| status.phase = Phase::Replaying);
             self.is_replaying = true;
-            self.replay(history)?;
+            self.replay(replay)?;
             self.is_replaying = false;
             tracing::info!(records = self.replayed_records, "the journal was replayed");
         }
+        self.begin_snapshots();
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
         self.start_partitions()?;
@@ -282,6 +292,7 @@ impl Driver {
         self.push(Item::Owner(None));
         self.cut()?;
         self.wait_committed()?;
+        self.finish_snapshots();
         self.show(true);
         self.board.update(|status| status.phase = Phase::Ended);
         Ok(RunReport {
@@ -289,6 +300,7 @@ impl Driver {
             epochs: self.committed.0 - self.first_epoch.0,
             replayed_records: self.replayed_records,
             notes: Vec::new(),
+            snapshots: self.board.read().snapshots,
             is_stopped,
         })
     }
@@ -519,6 +531,7 @@ impl Driver {
             }
         }
         self.write_hint()?;
+        self.hand_over();
         // Ends that the replay reaches are looked at when it is over (`start_partitions`).
         if self.options.is_once && !self.is_replaying {
             for (reader, partition) in reached {
@@ -532,7 +545,8 @@ impl Driver {
     /// would stop the next start.
     fn write_hint(&mut self) -> Result<(), RuntimeError> {
         if !self.has_hint && self.committed > self.first_epoch {
-            self.local.set_hint(&self.identity.journal_id)?;
+            let journal_id = self.identity.journal_id.clone();
+            self.local.set_hint(&Hint { journal_id, generation: self.identity.generation })?;
             self.has_hint = true;
         }
         Ok(())
@@ -667,9 +681,11 @@ impl Driver {
             topics: Arc::clone(&self.identity.topics),
         };
         let entry = Entry { header, items: std::mem::take(&mut self.items) };
+        self.snapshots.note(&entry.items);
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
         failpoint::reach("commit.1.after")?;
+        self.freeze_if_due(self.identity.epoch);
         self.identity.epoch = self.identity.epoch.next();
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {

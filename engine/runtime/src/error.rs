@@ -1,6 +1,7 @@
 //! What ends a run before its time.
 
 use connectors::ConnectorError;
+use state::StateError;
 use stream::{Fingerprint, InstanceName};
 
 use crate::fold::FoldError;
@@ -22,6 +23,9 @@ pub enum RuntimeError {
     /// The state folder cannot be used.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// Snapshots cannot be listed or read.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The system gives no more threads.
     #[error("a thread cannot be started")]
     Thread(#[source] std::io::Error),
@@ -61,15 +65,31 @@ pub enum RuntimeError {
         /// What says that there was one.
         evidence: String,
     },
-    /// The start of the journal is no longer kept.
+    /// The start of the journal is no longer kept, and no snapshot stands for it.
     #[error(
-        "the journal `{topic}` begins at offset {offset}: what came before it is gone; start with `--fresh`"
+        "the journal `{topic}` is kept from offset {offset} on, and no snapshot in `{place}` leads to that{reasons}: put one back with `engine state restore DIR`, or start with `--fresh`, which writes all outputs again"
     )]
     JournalTrimmed {
         /// The journal's topic.
         topic: String,
         /// Its first offset.
         offset: i64,
+        /// Where snapshots are kept.
+        place: String,
+        /// What is wrong with those that are there.
+        reasons: String,
+    },
+    /// The journal is that of the snapshot, but not its cluster.
+    #[error(
+        "the snapshots belong to cluster `{then}`, and the journal `{topic}` is on cluster `{now}`: a copy of a cluster has other offsets; connect to the first one, or start with `--fresh`"
+    )]
+    ClusterChanged {
+        /// The journal's topic.
+        topic: String,
+        /// The snapshot's cluster.
+        then: String,
+        /// The cluster as it is.
+        now: String,
     },
     /// The input no longer holds what the journal says was read.
     #[error(

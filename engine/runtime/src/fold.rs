@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use planner::dataflow::{Dataflow, OnError, Operator as NodeOperator, Source};
-use state::Table;
 use stream::{Batch, EventTime, Item, ReaderName, SliceRows};
 
 mod counters;
 mod dead_letters;
+mod frozen;
 mod source;
 
 use crate::operator::{DiscardReason, Discarded, OpenWindow, Operator, OperatorError, Output};
@@ -22,6 +22,7 @@ use source::SourceState;
 
 pub use counters::{Counters, ModelCounters, SourceCounters};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
+pub use frozen::FrozenFold;
 
 /// The state of a running dataflow.
 pub struct Fold {
@@ -215,42 +216,6 @@ impl Fold {
             Item::Skip { .. } | Item::Plan { .. } | Item::Generation(_) | Item::Owner(_) => {}
         }
         Ok(step)
-    }
-
-    /// A copy of the state: one entry an operator, and `sources` and `counters`.
-    pub fn snapshot(&self) -> Vec<(String, Vec<Table>)> {
-        let mut tables =
-            vec![(String::new(), vec![source::table(&self.sources), self.counters.table()])];
-        for (node, operator) in self.dataflow.nodes.iter().zip(&self.operators) {
-            if let Some(operator) = operator {
-                tables.push((node.id.0.clone(), operator.snapshot()));
-            }
-        }
-        tables
-    }
-
-    /// Replaces the state by a snapshot of a fold of the same dataflow.
-    ///
-    /// # Errors
-    /// [`OperatorError::State`] if the snapshot is of another dataflow.
-    pub fn restore(&mut self, snapshot: Vec<(String, Vec<Table>)>) -> Result<(), FoldError> {
-        let mut snapshot: BTreeMap<String, Vec<Table>> = snapshot.into_iter().collect();
-        for table in snapshot.remove("").unwrap_or_default() {
-            match table.name.as_str() {
-                source::TABLE => source::restore(&mut self.sources, &table)?,
-                _ => self.counters.restore(&table)?,
-            }
-        }
-        for (node, operator) in self.dataflow.nodes.iter().zip(&mut self.operators) {
-            if let Some(operator) = operator {
-                let tables = snapshot.remove(&node.id.0).ok_or_else(|| OperatorError::State {
-                    operator: node.id.0.clone(),
-                    detail: "the snapshot does not have it".to_owned(),
-                })?;
-                operator.restore(tables)?;
-            }
-        }
-        Ok(())
     }
 
     fn source(&mut self, reader: &ReaderName) -> Result<&mut SourceState, FoldError> {

@@ -1,14 +1,17 @@
-//! What the journal says of the past: which entries count, and where each reader stands.
+//! What the journal says of the past: who wrote it, and what each reader has read.
+//!
+//! Entries are looked at one by one and not kept: a replay reads them again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use state::Manifest;
 use stream::{Epoch, Fingerprint, Generation, Item, ReaderName};
 
 use crate::error::RuntimeError;
 use crate::journal::{Entry, FOLD_VERSION};
 
-/// The entries of the last generation.
+/// The entries of the last generation, as far as they were read.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     /// Id of the journal; none if it is empty.
@@ -17,19 +20,38 @@ pub(crate) struct History {
     pub(crate) generation: Generation,
     /// The last epoch.
     pub(crate) epoch: Epoch,
-    /// Entries to replay, oldest first.
-    pub(crate) entries: VecDeque<Entry>,
-    /// The plan that wrote them.
-    pub(crate) plan: Option<Fingerprint>,
     /// Ids of the topics that were read, by name.
     pub(crate) topics: Arc<BTreeMap<String, String>>,
-    /// By reader and partition.
-    pub(crate) positions: BTreeMap<(ReaderName, i32), Replayed>,
+    /// The first epoch that was read, of any generation.
+    pub(crate) first_epoch: Option<Epoch>,
+    /// Whether the generation is known from its first entry on.
+    pub(crate) is_whole: bool,
+    /// By the epoch from which it holds.
+    plans: Vec<(Epoch, Fingerprint)>,
+    /// By the last epoch that it wrote.
+    fold_versions: Vec<(Epoch, u32)>,
+    partitions: BTreeMap<(ReaderName, i32), Vec<(Epoch, Noted)>>,
 }
 
+/// What an entry says of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    /// Reading starts at this offset.
+    Start(i64),
+    /// Records before this offset are read from the topic.
+    Read(i64),
+    /// Records before this offset are in the journal.
+    Carried(i64),
+}
+
+/// Where each reader stands, by reader and partition.
+pub(crate) type Positions = BTreeMap<(ReaderName, i32), Replayed>;
+
 /// What is replayed of one partition.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Replayed {
+    /// The offset at which the generation began to read.
+    pub(crate) origin: i64,
     /// First offset to read.
     pub(crate) start: i64,
     /// Where the reader stands after the replay.
@@ -39,82 +61,102 @@ pub(crate) struct Replayed {
 }
 
 impl History {
-    /// What counts of a journal.
-    pub(crate) fn of(entries: Vec<Entry>) -> Self {
-        let mut history = Self::default();
-        for entry in entries {
-            history.journal_id = Some(entry.header.journal_id.clone());
-            history.epoch = entry.header.epoch;
-            history.topics = Arc::clone(&entry.header.topics);
-            let generation = entry.items.iter().find_map(|it| match &it.item {
-                Item::Generation(generation) => Some(*generation),
-                _ => None,
-            });
-            if let Some(generation) = generation {
-                history.generation = generation;
-                history.entries.clear();
-                history.positions.clear();
-                history.plan = None;
-            }
-            for it in &entry.items {
-                history.note(&it.item, it.carried.is_some());
-            }
-            history.entries.push_back(entry);
+    /// Takes over what the next entry says.
+    pub(crate) fn note(&mut self, entry: &Entry) {
+        let header = &entry.header;
+        let is_first = entry.items.iter().any(|it| matches!(it.item, Item::Generation(_)));
+        if is_first || header.generation != self.generation {
+            self.generation = header.generation;
+            self.is_whole = is_first;
+            self.plans.clear();
+            self.fold_versions.clear();
+            self.partitions.clear();
         }
-        history
-    }
-
-    /// Forgets what is not continued (`--fresh`), but not the numbers.
-    pub(crate) fn forget(&mut self) {
-        self.entries.clear();
-        self.positions.clear();
-        self.plan = None;
-        self.topics = Arc::default();
-    }
-
-    /// Whether the topics are still those that were read.
-    pub(crate) fn check_topics(&self, now: &BTreeMap<String, String>) -> Result<(), RuntimeError> {
-        let other = self.topics.iter().find_map(|(topic, known)| {
-            let now = now.get(topic).filter(|now| *now != known)?;
-            Some((topic.clone(), known.clone(), now.clone()))
-        });
-        match other {
-            Some((topic, known, now)) => Err(RuntimeError::TopicRecreated { topic, known, now }),
-            None => Ok(()),
+        self.journal_id = Some(header.journal_id.clone());
+        self.epoch = header.epoch;
+        self.topics = Arc::clone(&header.topics);
+        self.first_epoch.get_or_insert(header.epoch);
+        match self.fold_versions.last_mut() {
+            Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
+            _ => self.fold_versions.push((header.epoch, header.fold_version)),
+        }
+        for it in &entry.items {
+            self.note_item(header.epoch, &it.item, it.carried.is_some());
         }
     }
 
-    /// Whether the entries may be replayed by this engine and plan.
-    pub(crate) fn check(&self, plan: &Fingerprint) -> Result<(), RuntimeError> {
-        let other = self.entries.iter().find(|entry| entry.header.fold_version != FOLD_VERSION);
-        if let Some(entry) = other {
-            let journal = entry.header.fold_version;
-            return Err(RuntimeError::FoldVersion { journal, now: FOLD_VERSION });
+    /// Whether a snapshot's state is one that these entries went through.
+    pub(crate) fn has_led_to(&self, manifest: &Manifest) -> bool {
+        self.journal_id.as_ref() == Some(&manifest.about.journal_id)
+            && manifest.about.generation == self.generation
+            && manifest.about.epoch <= self.epoch
+    }
+
+    /// Whether the entries after `epoch` may be replayed by this engine and plan, if there are any.
+    ///
+    /// # Errors
+    /// [`RuntimeError::FoldVersion`], [`RuntimeError::PlanChanged`].
+    pub(crate) fn check(&self, plan: &Fingerprint, after: Epoch) -> Result<(), RuntimeError> {
+        let other = self
+            .fold_versions
+            .iter()
+            .find(|(last, version)| *last > after && *version != FOLD_VERSION);
+        if let Some((_, journal)) = other {
+            return Err(RuntimeError::FoldVersion { journal: *journal, now: FOLD_VERSION });
         }
-        match &self.plan {
-            Some(journal) if journal != plan => {
+        match self.plans.last() {
+            Some((_, journal)) if journal != plan => {
                 Err(RuntimeError::PlanChanged { journal: journal.clone(), now: plan.clone() })
             }
             _ => Ok(()),
         }
     }
 
-    fn note(&mut self, item: &Item, is_carried: bool) {
-        match item {
-            Item::Start { reader, partition, offset } => {
-                let replayed = Replayed { start: *offset, end: *offset, slices: VecDeque::new() };
-                self.positions.insert((reader.clone(), *partition), replayed);
+    /// Where the readers stand after a replay of what follows the snapshot, or of everything.
+    pub(crate) fn positions(&self, snapshot: Option<&Manifest>) -> Positions {
+        let mut positions = Positions::new();
+        for reader in snapshot.iter().flat_map(|manifest| &manifest.about.readers) {
+            for at in &reader.partitions {
+                let (start, end) = (at.position, at.position);
+                let slices = VecDeque::new();
+                let replayed = Replayed { origin: at.start, start, end, slices };
+                positions.insert((reader.reader.clone(), at.partition), replayed);
             }
-            Item::Slice { reader, partition, to, .. } => {
-                let at = self.positions.entry((reader.clone(), *partition)).or_default();
-                at.end = *to;
-                if is_carried {
-                    at.start = *to;
-                } else {
-                    at.slices.push_back(*to);
+        }
+        let after = snapshot.map(|manifest| manifest.about.epoch);
+        for (partition, noted) in &self.partitions {
+            for (_, noted) in noted.iter().filter(|(epoch, _)| Some(*epoch) > after) {
+                let at = positions.entry(partition.clone()).or_default();
+                match *noted {
+                    Noted::Start(offset) => {
+                        let slices = VecDeque::new();
+                        *at = Replayed { origin: offset, start: offset, end: offset, slices };
+                    }
+                    Noted::Read(to) => {
+                        at.end = to;
+                        at.slices.push_back(to);
+                    }
+                    Noted::Carried(to) => {
+                        at.end = to;
+                        at.start = to;
+                    }
                 }
             }
-            Item::Plan { fingerprint, .. } => self.plan = Some(fingerprint.clone()),
+        }
+        positions
+    }
+
+    fn note_item(&mut self, epoch: Epoch, item: &Item, is_carried: bool) {
+        let (reader, partition, noted) = match item {
+            Item::Start { reader, partition, offset } => (reader, partition, Noted::Start(*offset)),
+            Item::Slice { reader, partition, to, .. } if is_carried => {
+                (reader, partition, Noted::Carried(*to))
+            }
+            Item::Slice { reader, partition, to, .. } => (reader, partition, Noted::Read(*to)),
+            Item::Plan { fingerprint, .. } => {
+                self.plans.push((epoch, fingerprint.clone()));
+                return;
+            }
             Item::Clock(_)
             | Item::Idle { .. }
             | Item::Active { .. }
@@ -123,7 +165,12 @@ impl History {
             | Item::EndOfInput
             | Item::Skip { .. }
             | Item::Generation(_)
-            | Item::Owner(_) => {}
-        }
+            | Item::Owner(_) => return,
+        };
+        let notes = self.partitions.entry((reader.clone(), *partition)).or_default();
+        notes.push((epoch, noted));
     }
 }
+
+#[cfg(test)]
+mod tests;

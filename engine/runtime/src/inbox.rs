@@ -4,7 +4,7 @@
 //! bounded: a partition holds at most [`PIECES_PER_PARTITION`] pieces.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use connectors::{Bounds, Fetched};
@@ -219,5 +219,26 @@ impl Inbox {
         }
         let waited = self.readers.wait_timeout_while(shared, timeout, |shared| !shared.is_closing);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_closing
+    }
+}
+
+/// Tells the fold that a thread died, so that it does not wait for it.
+pub(crate) struct PanicGuard {
+    inbox: Arc<Inbox>,
+    thread: &'static str,
+}
+
+impl PanicGuard {
+    /// A guard for the thread of this name; dropped at its end.
+    pub(crate) fn new(inbox: &Arc<Inbox>, thread: &'static str) -> Self {
+        Self { inbox: Arc::clone(inbox), thread }
+    }
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.inbox.fail(RuntimeError::Panicked { thread: self.thread });
+        }
     }
 }

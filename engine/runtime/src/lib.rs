@@ -11,6 +11,7 @@ pub mod codec;
 mod ownership;
 mod journal;
 mod history;
+mod recover;
 
 mod reader;
 mod inbox;
@@ -29,6 +30,7 @@ mod slots;
 mod outbox;
 mod encode;
 mod commit;
+mod snapshots;
 
 mod run;
 mod status;
@@ -36,8 +38,11 @@ mod error;
 
 pub use error::RuntimeError;
 pub use journal::{Entry, Header, JournalError, JournalItem};
-pub use local::LocalError;
+pub use local::{LocalError, SnapshotRequest};
 pub use names::Names;
 pub use prepare::Note;
 pub use run::{Delivery, RunOptions, RunPlan, RunReport, StopHandle, run};
-pub use status::{Lag, ModelStatus, Phase, ReaderStatus, Status, StatusBoard, WaitReason, Waiting};
+pub use status::{
+    Lag, ModelStatus, Phase, ReaderStatus, SnapshotStatus, SnapshotSummary, Status, StatusBoard,
+    WaitReason, Waiting,
+};

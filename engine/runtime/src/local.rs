@@ -8,10 +8,60 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stream::InstanceName;
+use stream::{Generation, InstanceName};
 
 /// How many instances the OWNER file names: as many starts may fail one after the other.
 const OWNERS_KEPT: usize = 16;
+
+/// What HINT says: the journal that was last written from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hint {
+    /// Its id.
+    pub(crate) journal_id: String,
+    /// Its generation then.
+    pub(crate) generation: Generation,
+}
+
+/// A file by which a running engine is asked for a snapshot that is kept under a name. It vanishes
+/// once that snapshot is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRequest {
+    path: PathBuf,
+    /// The name.
+    pub name: String,
+}
+
+impl SnapshotRequest {
+    /// The request that is open in a state folder.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let path = folder.join("SNAPSHOT");
+        let name = fs::read_to_string(&path).ok()?.trim().to_owned();
+        Some(Self { path, name })
+    }
+
+    /// Asks whoever runs from the state folder; false if nobody does.
+    ///
+    /// # Errors
+    /// [`LocalError::Io`].
+    pub fn place(folder: &Path, name: &str) -> Result<bool, LocalError> {
+        match LocalState::open(folder) {
+            Ok(_unlocked) => Ok(false),
+            Err(LocalError::Locked { .. }) => {
+                let path = folder.join("SNAPSHOT");
+                fs::write(&path, name).map_err(|source| LocalError::Io { path, source })?;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The snapshot is there, or nobody waits for it.
+    pub fn close(&self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(%error, path = %self.path.display(), "a request cannot be closed");
+        }
+    }
+}
 
 /// The locked state folder of one running project.
 #[derive(Debug)]
@@ -84,17 +134,25 @@ impl LocalState {
     }
 
     /// The journal that was last written from this folder.
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<Hint> {
         let text = fs::read_to_string(self.folder.join("HINT")).ok()?;
-        Some(text.trim().to_owned())
+        let mut words = text.split_whitespace();
+        let journal_id = words.next()?.to_owned();
+        let generation = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+        Some(Hint { journal_id, generation: Generation(generation) })
     }
 
     /// Notes which journal is written.
     ///
     /// # Errors
     /// [`LocalError::Io`].
-    pub(crate) fn set_hint(&self, journal_id: &str) -> Result<(), LocalError> {
-        self.write("HINT", journal_id)
+    pub(crate) fn set_hint(&self, hint: &Hint) -> Result<(), LocalError> {
+        self.write("HINT", &format!("{} {}", hint.journal_id, hint.generation))
+    }
+
+    /// The snapshot that somebody asks for, if one does.
+    pub(crate) fn snapshot_request(&self) -> Option<SnapshotRequest> {
+        SnapshotRequest::of(&self.folder)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), LocalError> {

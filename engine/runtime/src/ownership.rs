@@ -5,12 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{
-    Cluster, JournalTopic, OutputTopic, RawEntry, TransactionSettings, TransactionalProducer,
-};
+use connectors::{Cluster, JournalTopic, OutputTopic, TransactionSettings, TransactionalProducer};
 use stream::{Epoch, InstanceName};
 
 use crate::error::RuntimeError;
+use crate::history::History;
 use crate::inbox::Inbox;
 use crate::journal::Entry;
 
@@ -24,6 +23,8 @@ pub(crate) struct Claim {
     pub(crate) cluster: Cluster,
     /// The journal's topic.
     pub(crate) journal: String,
+    /// Where to begin to read it: what came before does not matter.
+    pub(crate) journal_offset: i64,
     /// Name and time limit of the transactions.
     pub(crate) transactions: TransactionSettings,
     /// Topics that will be written, by index.
@@ -57,40 +58,55 @@ struct Last {
 impl Ownership {
     /// Opens the journal; nothing is read yet.
     pub(crate) fn open(claim: Claim) -> Result<Self, RuntimeError> {
-        let journal = JournalTopic::open(&claim.cluster, &claim.journal)?;
+        let journal = JournalTopic::open(&claim.cluster, &claim.journal, claim.journal_offset)?;
         Ok(Self { claim, journal, last: None })
     }
 
-    /// Offset of the first record that the journal still holds.
-    pub(crate) fn first_offset(&self) -> i64 {
-        self.journal.first_offset()
+    /// The journal, as far as it was read.
+    pub(crate) fn journal(&self) -> &JournalTopic {
+        &self.journal
     }
 
-    /// Becomes the owner: all entries of the journal, and a producer that fences every other.
+    /// Becomes the owner: what the journal says, and a producer that fences every other.
     ///
     /// # Errors
     /// [`RuntimeError::OwnedByOther`]; those of the connectors.
     pub(crate) fn acquire(
         &mut self,
         inbox: &Inbox,
-    ) -> Result<(Vec<Entry>, TransactionalProducer), RuntimeError> {
-        let mut entries = self.read()?;
+    ) -> Result<(History, TransactionalProducer), RuntimeError> {
+        let mut history = History::default();
+        self.read(&mut |entry| history.note(entry))?;
         loop {
-            entries.extend(self.wait_for_lease(inbox)?);
+            self.wait_for_lease(inbox, &mut history)?;
             tracing::debug!("the journal is read to its end");
             let producer = self.open_producer()?;
             tracing::debug!("the producer is open");
-            let new = self.read()?;
+            let mut is_contested = false;
+            let ours = self.claim.instance.clone();
+            self.read(&mut |entry| {
+                is_contested |= entry.header.instance != ours;
+                history.note(entry);
+            })?;
             // Entries of an owner that is pushed aside may have come until the moment of it.
-            let is_contested = !self.claim.is_taking_over
-                && new.iter().any(|entry| entry.header.instance != self.claim.instance);
-            entries.extend(new);
+            is_contested &= !self.claim.is_taking_over;
             if !is_contested {
-                return Ok((entries, producer));
+                return Ok((history, producer));
             }
             drop(producer);
             inbox.wait_closing(jitter()?);
         }
+    }
+
+    /// Reads the journal once more, from the first entry that is still kept.
+    ///
+    /// # Errors
+    /// Those of the connectors.
+    pub(crate) fn reread(&mut self) -> Result<History, RuntimeError> {
+        self.journal = JournalTopic::open(&self.claim.cluster, &self.claim.journal, 0)?;
+        let mut history = History::default();
+        self.read(&mut |entry| history.note(entry))?;
+        Ok(history)
     }
 
     /// Finds out what became of the transaction of `epoch` after an error, and opens a new producer.
@@ -102,10 +118,10 @@ impl Ownership {
         &mut self,
         epoch: Epoch,
     ) -> Result<(bool, TransactionalProducer), RuntimeError> {
-        self.read()?;
+        self.read(&mut |_| {})?;
         self.check_still_owner()?;
         let producer = self.open_producer()?;
-        self.read()?;
+        self.read(&mut |_| {})?;
         self.check_still_owner()?;
         let is_committed = self.last.as_ref().is_some_and(|last| last.epoch >= epoch);
         Ok((is_committed, producer))
@@ -126,8 +142,7 @@ impl Ownership {
     }
 
     /// Waits until no other owner's lease runs.
-    fn wait_for_lease(&mut self, inbox: &Inbox) -> Result<Vec<Entry>, RuntimeError> {
-        let mut entries = Vec::new();
+    fn wait_for_lease(&mut self, inbox: &Inbox, history: &mut History) -> Result<(), RuntimeError> {
         let mut silent = Duration::ZERO;
         while let Some((owner, lease)) = self.living_owner() {
             if !self.claim.is_waiting {
@@ -143,11 +158,13 @@ impl Ownership {
             if inbox.wait_closing(LEASE_POLL) {
                 return Err(RuntimeError::OwnedByOther { owner });
             }
-            let new = self.read()?;
-            silent = if new.is_empty() { silent + LEASE_POLL } else { Duration::ZERO };
-            entries.extend(new);
+            silent += LEASE_POLL;
+            self.read(&mut |entry| {
+                silent = Duration::ZERO;
+                history.note(entry);
+            })?;
         }
-        Ok(entries)
+        Ok(())
     }
 
     fn living_owner(&self) -> Option<(InstanceName, Duration)> {
@@ -159,10 +176,9 @@ impl Ownership {
         (!is_gone).then(|| (owner.clone(), last.lease))
     }
 
-    fn read(&mut self) -> Result<Vec<Entry>, RuntimeError> {
-        let raw: Vec<RawEntry> = self.journal.read_to_end()?;
-        let mut entries = Vec::with_capacity(raw.len());
-        for raw in raw {
+    /// Reads on to the end as it is now.
+    fn read(&mut self, see: &mut dyn FnMut(&Entry)) -> Result<(), RuntimeError> {
+        while let Some(raw) = self.journal.next_entry()? {
             let entry = Entry::from_bytes(&raw.bytes)?;
             self.last = Some(Last {
                 epoch: entry.header.epoch,
@@ -170,9 +186,9 @@ impl Ownership {
                 owner: entry.owner().cloned(),
                 lease: Duration::from_millis(entry.header.lease_ms),
             });
-            entries.push(entry);
+            see(&entry);
         }
-        Ok(entries)
+        Ok(())
     }
 }
 

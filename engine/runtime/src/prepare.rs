@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use connectors::admin::{Admin, TopicDescription, TopicSetting, TopicSpec};
 use connectors::{Cluster, ConnectorError, OutputTopic};
@@ -14,6 +15,9 @@ use crate::names::Names;
 /// Kafka's default of `max.message.bytes`.
 const DEFAULT_MESSAGE_BYTES: usize = 1_048_588;
 
+/// An input should hold at least so many intervals between snapshots: one may fail.
+const RETAINED_INTERVALS: u64 = 3;
+
 /// What a run found out about its topics.
 pub(crate) struct Prepared {
     /// Journal, dead letters, then the sinks' topics.
@@ -22,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) limits: SizeLimits,
     /// By source: whether its topic may forget records, so that the journal carries them.
     pub(crate) is_compacted: BTreeMap<String, bool>,
+    /// The cluster, if it tells.
+    pub(crate) cluster_id: Option<String>,
     /// For the user.
     pub(crate) notes: Vec<Note>,
 }
@@ -65,6 +71,22 @@ pub enum Note {
         /// Its `retention.ms`.
         retention_ms: String,
     },
+    /// A stream's topic may forget records before a snapshot stands for them.
+    ShortRetention {
+        /// Kafka topic.
+        topic: String,
+        /// Its `retention.ms`.
+        retention_ms: u64,
+        /// Milliseconds between snapshots.
+        interval_ms: u64,
+    },
+    /// A snapshot cannot be used; an older one and a longer replay take its place.
+    SnapshotUnusable {
+        /// Its id.
+        id: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Note {
@@ -74,7 +96,9 @@ impl Note {
             Self::Created { .. } => false,
             Self::OtherPartitions { .. }
             | Self::OtherSetting { .. }
-            | Self::VersionsExpire { .. } => true,
+            | Self::VersionsExpire { .. }
+            | Self::ShortRetention { .. }
+            | Self::SnapshotUnusable { .. } => true,
         }
     }
 }
@@ -98,6 +122,14 @@ impl fmt::Display for Note {
                 f,
                 "topic {topic} holds versions and deletes after retention.ms={retention_ms}: set it to -1, or compact it"
             ),
+            Self::ShortRetention { topic, retention_ms, interval_ms } => write!(
+                f,
+                "topic {topic} deletes after retention.ms={retention_ms}, snapshots are taken every {interval_ms} ms: after a crash it may no longer hold what must be read again; raise its retention, or take snapshots more often with `checkpoint_interval`"
+            ),
+            Self::SnapshotUnusable { id, reason } => write!(
+                f,
+                "snapshot {id} cannot be used: {reason}; the replay begins earlier instead"
+            ),
         }
     }
 }
@@ -110,11 +142,13 @@ pub(crate) fn prepare(
     cluster: &Cluster,
     dataflow: &Dataflow,
     names: &Names,
+    snapshot_interval: Duration,
 ) -> Result<Prepared, RuntimeError> {
     let admin = Admin::open(cluster)?;
+    let cluster_id = admin.cluster_id();
     let existing: BTreeMap<String, TopicDescription> =
         admin.topics()?.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
-    let mut preparation = Preparation { admin, existing, notes: Vec::new() };
+    let mut preparation = Preparation { admin, existing, snapshot_interval, notes: Vec::new() };
     let (journal, dead_letters) = (names.journal(), names.dead_letters());
     preparation.ensure(
         &own_topic(&journal, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]),
@@ -146,12 +180,13 @@ pub(crate) fn prepare(
             max_message_bytes,
         });
     }
-    Ok(Prepared { topics, limits, is_compacted, notes: preparation.notes })
+    Ok(Prepared { topics, limits, is_compacted, cluster_id, notes: preparation.notes })
 }
 
 struct Preparation {
     admin: Admin,
     existing: BTreeMap<String, TopicDescription>,
+    snapshot_interval: Duration,
     notes: Vec<Note>,
 }
 
@@ -208,7 +243,17 @@ impl Preparation {
         {
             self.notes.push(Note::VersionsExpire { topic: source.topic.clone(), retention_ms });
         }
-        Ok(policy.contains("compact"))
+        let is_compacted = policy.contains("compact");
+        let interval_ms = u64::try_from(self.snapshot_interval.as_millis()).unwrap_or(u64::MAX);
+        // Unlimited is -1, which is no u64.
+        if let Some(retention_ms) = value("retention.ms").and_then(|text| text.parse().ok())
+            && !is_compacted
+            && retention_ms < interval_ms.saturating_mul(RETAINED_INTERVALS)
+        {
+            let topic = source.topic.clone();
+            self.notes.push(Note::ShortRetention { topic, retention_ms, interval_ms });
+        }
+        Ok(is_compacted)
     }
 
     fn sink(&mut self, sink: &Sink) -> Result<BTreeMap<String, TopicSetting>, RuntimeError> {

@@ -8,25 +8,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use connectors::admin::Admin;
 use connectors::{Cluster, KafkaSource, TransactionSettings};
 use planner::dataflow::{Dataflow, OnGap, Source};
+use state::{Location, Snapshots};
 use stream::{Clock, Fingerprint, InstanceName};
 
 use crate::codec;
 use crate::commit::{Committer, Outputs, Producers};
-use crate::driver::{Driver, Identity, Outlet, ReaderView};
+use crate::driver::{Driver, Identity, Outlet, ReaderView, Schedule};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold};
-use crate::history::History;
-use crate::inbox::Inbox;
+use crate::history::Positions;
+use crate::inbox::{Inbox, PanicGuard};
 use crate::local::LocalState;
 use crate::names::Names;
 use crate::ownership::{Claim, Ownership, new_instance};
 use crate::prepare::{Note, Prepared, prepare};
 use crate::reader::{Limits, Reader, TopicView};
-use crate::status::StatusBoard;
+use crate::recover::{check_topics, journal_offset, recover};
+use crate::snapshots::{SnapshotPlan, SnapshotThread};
+use crate::status::{SnapshotStatus, SnapshotSummary, StatusBoard};
 use crate::topic_watch::TopicWatch;
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
@@ -46,6 +48,8 @@ pub struct RunPlan {
     pub names: Names,
     /// Folder for lock, OWNER and HINT.
     pub state_folder: PathBuf,
+    /// Where snapshots are kept.
+    pub snapshots: Location,
     /// How it runs.
     pub options: RunOptions,
     /// Where time comes from.
@@ -70,6 +74,8 @@ pub struct RunOptions {
     pub is_taking_over: bool,
     /// Time between commits.
     pub commit_interval: Duration,
+    /// Time between snapshots of the state.
+    pub snapshot_interval: Duration,
     /// How long this process counts as alive after an entry.
     pub lease: Duration,
     /// A transaction that is open for longer is aborted by the broker.
@@ -96,6 +102,7 @@ impl Default for RunOptions {
             is_fresh: false,
             is_taking_over: false,
             commit_interval: Duration::from_secs(1),
+            snapshot_interval: Duration::from_mins(1),
             lease: Duration::from_secs(10),
             transaction_timeout: connectors::TRANSACTION_TIMEOUT,
             delivery: Delivery::default(),
@@ -112,8 +119,10 @@ pub struct RunReport {
     pub epochs: u64,
     /// Records replayed at the start.
     pub replayed_records: u64,
-    /// What the start found out about topics.
+    /// What the start found out about topics and snapshots.
     pub notes: Vec<Note>,
+    /// Snapshots of this run.
+    pub snapshots: SnapshotStatus,
     /// Whether the user stopped it.
     pub is_stopped: bool,
 }
@@ -161,7 +170,9 @@ struct OpenReader {
 /// [`RuntimeError`]: what was committed stands, a later run goes on from there.
 pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let local = LocalState::open(&plan.state_folder)?;
-    let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names)?;
+    let snapshots = Snapshots::open(&plan.snapshots)?;
+    let options = &plan.options;
+    let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, options.snapshot_interval)?;
     plan.board.update(|status| status.notes.clone_from(&prepared.notes));
     tracing::debug!("topics are ready");
     let dataflow = Arc::new(plan.dataflow.clone());
@@ -169,21 +180,43 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     plan.stop.attach(&inbox);
 
     let instance = new_instance()?;
-    let mut ownership = Ownership::open(claim(plan, &prepared, &instance, local.owners()))?;
-    let (entries, producer) = ownership.acquire(&inbox)?;
-    tracing::debug!(%instance, entries = entries.len(), "the journal is read and ours");
-    let history = recall(plan, &local, &ownership, entries)?;
+    let from = journal_offset(plan, &snapshots, &local)?;
+    let claim = claim(plan, &prepared, local.owners(), (&instance, from));
+    let mut ownership = Ownership::open(claim)?;
+    let (history, producer) = ownership.acquire(&inbox)?;
+    tracing::debug!(%instance, epoch = %history.epoch, "the journal is read and ours");
+    let mut fold = Fold::new(&dataflow)?;
+    let cluster_id = prepared.cluster_id.clone();
+    let known = (&local, &snapshots);
+    let past = recover(plan, known, (&mut ownership, history), cluster_id.as_deref(), &mut fold)?;
+    let mut notes = prepared.notes.clone();
+    notes.extend(past.notes.iter().cloned());
+    plan.board.update(|status| {
+        status.notes.clone_from(&notes);
+        status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);
+    });
     // Only an owner looks at the topics: who waits for another one's end would know them as they
     // were before it.
     let mut readers = open_readers(plan, &prepared, &inbox)?;
     tracing::debug!(readers = readers.len(), "readers are open");
     let watch = watch_topics(plan, &readers)?;
     let topics = watch.ids();
-    history.check_topics(&topics)?;
+    check_topics(&past.topics, &topics)?;
     local.add_owner(&instance)?;
-    let identity = Identity::new(instance, &history, topics.clone(), &plan.options)?;
-    place_readers(plan, &mut readers, &history)?;
+    let identity = Identity::new(instance, &past, topics.clone(), options)?;
+    place_readers(plan, &mut readers, &past.positions)?;
 
+    let snapshots = SnapshotPlan {
+        snapshots,
+        cluster: plan.cluster.clone(),
+        cluster_id,
+        journal: plan.names.journal(),
+        journal_offset: ownership.journal().end(),
+        newest: past.snapshot,
+        board: Arc::clone(&plan.board),
+        clock: Arc::clone(&plan.clock),
+    };
+    let snapshots = SnapshotThread::start(snapshots, &inbox)?;
     let kept_bytes = Arc::new(AtomicU64::new(0));
     let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
     let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
@@ -201,13 +234,14 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let views = start_readers(readers, &topics, (&mut threads, &plan.clock))?;
     let watched = Arc::clone(&inbox);
     threads.spawn("watch", move || watch.run(&watched))?;
-    let outlet = Outlet { to_encode, kept_bytes, inbox };
-    let driver = Driver::new(plan, Fold::new(&dataflow)?, views, (identity, local), outlet);
-    let result = driver.run(history);
+    let snapshots = Schedule::new(snapshots, options.snapshot_interval);
+    let outlet = Outlet { to_encode, kept_bytes, inbox, snapshots };
+    let driver = Driver::new(plan, fold, views, (identity, local), outlet);
+    let result = driver.run(past.replay);
     let joined = threads.join();
     let mut report = result?;
     joined?;
-    report.notes = prepared.notes;
+    report.notes = notes;
     Ok(report)
 }
 
@@ -224,10 +258,9 @@ impl Threads {
         name: &'static str,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), RuntimeError> {
-        let inbox = Arc::clone(&self.inbox);
+        let guard = PanicGuard::new(&self.inbox, name);
         let thread = std::thread::Builder::new().name(format!("engine-{name}"));
         let handle = thread.spawn(move || {
-            let guard = PanicGuard { inbox, thread: name };
             work();
             drop(guard);
         });
@@ -267,12 +300,13 @@ impl Drop for PanicGuard {
 fn claim(
     plan: &RunPlan,
     prepared: &Prepared,
-    instance: &InstanceName,
     former: Vec<InstanceName>,
+    (instance, journal_offset): (&InstanceName, i64),
 ) -> Claim {
     Claim {
         cluster: plan.cluster.clone(),
         journal: plan.names.journal(),
+        journal_offset,
         transactions: TransactionSettings {
             id: plan.names.group(),
             timeout: plan.options.transaction_timeout,
@@ -346,86 +380,39 @@ fn is_carrying(prepared: &Prepared, source: &Source) -> bool {
     prepared.is_compacted.get(&source.source).copied().unwrap_or(false)
 }
 
-/// What counts of the journal for this run.
-fn recall(
-    plan: &RunPlan,
-    local: &LocalState,
-    ownership: &Ownership,
-    entries: Vec<crate::journal::Entry>,
-) -> Result<History, RuntimeError> {
-    let mut history = History::of(entries);
-    if plan.options.is_fresh {
-        history.forget();
-        return Ok(history);
-    }
-    let topic = plan.names.journal();
-    if ownership.first_offset() > 0 {
-        return Err(RuntimeError::JournalTrimmed { topic, offset: ownership.first_offset() });
-    }
-    match (local.hint(), &history.journal_id) {
-        (Some(hint), None) => {
-            let evidence = format!("`{}` names journal {hint}", plan.state_folder.display());
-            return Err(RuntimeError::JournalGone { topic, evidence });
-        }
-        (Some(hint), Some(id)) if hint != *id => {
-            let evidence =
-                format!("`{}` names journal {hint}, this is {id}", plan.state_folder.display());
-            return Err(RuntimeError::JournalGone { topic, evidence });
-        }
-        (None, None) => check_never_ran(plan)?,
-        _ => {}
-    }
-    history.check(&plan.fingerprint)?;
-    Ok(history)
-}
-
-/// An empty journal is a first start only if our consumer group has committed nothing.
-fn check_never_ran(plan: &RunPlan) -> Result<(), RuntimeError> {
-    let admin = Admin::open(&plan.cluster)?;
-    let group = plan.names.group();
-    for (_, source) in plan.dataflow.sources() {
-        let Some(topic) = admin.topic(&source.topic)? else { continue };
-        if admin.committed(&group, &topic)?.iter().any(Option::is_some) {
-            return Err(RuntimeError::JournalGone {
-                topic: plan.names.journal(),
-                evidence: format!("group `{group}` has read topic `{}`", source.topic),
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Where each reader starts, and how far it may read.
 fn place_readers(
     plan: &RunPlan,
     readers: &mut [OpenReader],
-    history: &History,
+    positions: &Positions,
 ) -> Result<(), RuntimeError> {
     for reader in readers {
-        let known = history.positions.keys().filter(|(name, _)| *name == reader.view.name).count();
+        let known = positions.keys().filter(|(name, _)| *name == reader.view.name).count();
         let now = reader.view.partitions.len();
         if known > now {
             let topic = reader.view.topic.clone();
             return Err(RuntimeError::PartitionsGone { topic, journal: known, now });
         }
         for (number, at) in (0..).zip(&mut reader.view.partitions) {
-            let replayed = history.positions.get(&(reader.view.name.clone(), number));
+            let replayed = positions.get(&(reader.view.name.clone(), number));
             let mut limits = Limits::default();
             if let Some(replayed) = replayed {
+                if at.end_at_start < replayed.end {
+                    let topic = reader.view.topic.clone();
+                    let (position, end) = (replayed.end, at.end_at_start);
+                    return Err(RuntimeError::LogShrunk {
+                        topic,
+                        partition: number,
+                        position,
+                        end,
+                    });
+                }
+                at.origin = replayed.origin;
                 at.position =
                     if replayed.slices.is_empty() { replayed.end } else { replayed.start };
                 limits.replayed.clone_from(&replayed.slices);
             }
             at.is_known = replayed.is_some();
-            let end = replayed.map_or(at.position, |replayed| replayed.end);
-            if end > at.end_at_start {
-                return Err(RuntimeError::LogShrunk {
-                    topic: reader.view.topic.clone(),
-                    partition: number,
-                    position: end,
-                    end: at.end_at_start,
-                });
-            }
             if at.position < at.first_at_start {
                 let is_replayed = !limits.replayed.is_empty();
                 if is_replayed || reader.view.on_gap == OnGap::Stop {

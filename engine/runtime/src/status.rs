@@ -1,4 +1,5 @@
-//! What a running engine shows of itself; written by the fold's thread, read by anybody.
+//! What a running engine shows of itself; written by the fold's and the snapshot's thread, read by
+//! anybody.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +31,45 @@ pub struct Status {
     pub replayed_records: u64,
     /// Time from the start to the first commit of new rows.
     pub first_output_after: Option<Duration>,
+    /// Snapshots of this run.
+    pub snapshots: SnapshotStatus,
+}
+
+/// How snapshots fare.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SnapshotStatus {
+    /// How many were written.
+    pub written: u64,
+    /// The newest, which this run wrote or began with.
+    pub newest: Option<SnapshotSummary>,
+    /// The longest time that the fold stood still to have its state taken.
+    pub pause_max: Duration,
+    /// Since when none could be written, and why.
+    pub failing: Option<(ProcessingTime, String)>,
+}
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSummary {
+    /// The last epoch in its state.
+    pub epoch: Epoch,
+    /// When its state was taken.
+    pub created: ProcessingTime,
+    /// Rows of state.
+    pub rows: u64,
+    /// Bytes of its tables.
+    pub bytes: u64,
+}
+
+impl SnapshotSummary {
+    pub(crate) fn of(manifest: &state::Manifest) -> Self {
+        Self {
+            epoch: manifest.about.epoch,
+            created: manifest.about.created,
+            rows: manifest.rows(),
+            bytes: manifest.bytes(),
+        }
+    }
 }
 
 /// Where a reader stands.

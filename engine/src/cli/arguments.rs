@@ -158,6 +158,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Create, list, describe, fill and read topics
     Topic(TopicArguments),
+    /// List, look at, keep and move snapshots of the state
+    State(StateArguments),
     /// Run the project's embedded broker alone, until it is stopped
     Broker(BrokerArguments),
     /// Write realistic events for a source
@@ -410,6 +412,114 @@ pub(crate) struct TopicConsumeArguments {
     /// What is printed for each record: %k key, %v value, %t topic, %p partition, %o offset, %T time
     #[arg(short, long, value_name = "FORMAT", env = "ENGINE_FORMAT", hide_env = true)]
     pub(crate) format: Option<String>,
+}
+
+/// `engine state`.
+#[derive(Debug, Args)]
+pub(crate) struct StateArguments {
+    /// Name of an instance that runs a part of the project
+    #[arg(long, value_name = "NAME", global = true, env = "ENGINE_INSTANCE", hide_env = true)]
+    pub(crate) instance: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: StateCommand,
+}
+
+/// What to do with snapshots. One is named by its id, its epoch or the name of its pin.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// List all snapshots, the newest first
+    Ls(StateLsArguments),
+    /// Show operators, tables, positions and watermarks of a snapshot
+    Inspect(StateInspectArguments),
+    /// Keep the state as it is now for ever: a running engine takes a snapshot, of a stopped one the
+    /// newest is pinned
+    Snapshot(StateSnapshotArguments),
+    /// Keep a snapshot for ever
+    Pin(StatePinArguments),
+    /// Copy a snapshot to a folder
+    Export(StateExportArguments),
+    /// Put an exported snapshot back, where the next start finds it
+    Restore(StateRestoreArguments),
+}
+
+/// `engine state ls`.
+#[derive(Debug, Args)]
+pub(crate) struct StateLsArguments {
+    /// How the list is written
+    #[arg(long, value_enum, default_value = "text", env = "ENGINE_OUTPUT", hide_env = true)]
+    pub(crate) output: OutputStyle,
+}
+
+/// `engine state inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct StateInspectArguments {
+    /// Id, epoch or pin [default: the newest]
+    pub(crate) snapshot: Option<String>,
+    /// Rows of this table as JSON lines instead
+    #[arg(long, value_name = "OPERATOR.TABLE", env = "ENGINE_TABLE", hide_env = true)]
+    pub(crate) table: Option<String>,
+    /// How many rows
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        env = "ENGINE_COUNT",
+        hide_env = true
+    )]
+    pub(crate) count: usize,
+    /// How the description is written
+    #[arg(long, value_enum, default_value = "text", env = "ENGINE_OUTPUT", hide_env = true)]
+    pub(crate) output: OutputStyle,
+}
+
+/// `engine state snapshot`.
+#[derive(Debug, Args)]
+pub(crate) struct StateSnapshotArguments {
+    /// Name of the pin
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "savepoint",
+        env = "ENGINE_NAME",
+        hide_env = true
+    )]
+    pub(crate) name: String,
+}
+
+/// `engine state pin`.
+#[derive(Debug, Args)]
+pub(crate) struct StatePinArguments {
+    /// Id, epoch or pin
+    pub(crate) snapshot: String,
+    /// Name of the pin
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "savepoint",
+        env = "ENGINE_NAME",
+        hide_env = true
+    )]
+    pub(crate) name: String,
+    /// Take the pin away: the snapshot goes like any other
+    #[arg(long, env = "ENGINE_REMOVE", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) remove: bool,
+}
+
+/// `engine state export`.
+#[derive(Debug, Args)]
+pub(crate) struct StateExportArguments {
+    /// Folder to copy to
+    pub(crate) dir: PathBuf,
+    /// Id, epoch or pin [default: the newest]
+    pub(crate) snapshot: Option<String>,
+}
+
+/// `engine state restore`.
+#[derive(Debug, Args)]
+pub(crate) struct StateRestoreArguments {
+    /// Folder to which the snapshot was exported
+    pub(crate) dir: PathBuf,
 }
 
 /// `engine broker`.

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use catalog::project::Project;
+use state::{Condition, Snapshots};
+
 use super::arguments::DebugArguments;
 use super::{Context, FAILED, Scope};
 use crate::report::{Append, Tally, harmless, tally_line};
@@ -22,6 +25,7 @@ pub(crate) fn run(context: &Context, arguments: &DebugArguments) -> Result<ExitC
         project(&mut findings, &engine);
         variables(&mut findings, context, &engine);
         folder(&mut findings, &engine);
+        snapshots(&mut findings, &engine);
     }
     match engine.check().declared() {
         Ok(project) => connection::check(&mut findings, &engine, project),
@@ -82,6 +86,29 @@ fn project(findings: &mut Findings, engine: &Engine) {
         findings.bad(format!("project in {path}: {line}"), "`engine check` shows them");
     } else {
         findings.good(format!("project in {path}: {line}"));
+    }
+}
+
+fn snapshots(findings: &mut Findings, engine: &Engine) {
+    let Ok(place) = engine.snapshots() else { return };
+    let listed = Snapshots::open(&place).and_then(|snapshots| snapshots.list());
+    match listed {
+        Ok(listed) => {
+            let broken =
+                listed.iter().filter(|one| matches!(one.condition, Condition::Broken { .. }));
+            let broken = broken.count();
+            let text = format!("snapshots in {place}: {}", listed.len());
+            if broken == 0 {
+                findings.good(text);
+            } else {
+                let fix = "`engine state ls` says why; a start uses the newest that is whole";
+                findings.bad(format!("{text}, of which {broken} cannot be used"), fix);
+            }
+        }
+        Err(error) => findings.bad(
+            format!("snapshots in {place} cannot be listed: {error}"),
+            "correct `runtime.engine.state_dir`, or the variables with its keys and endpoint",
+        ),
     }
 }
 

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::admin::Admin;
-use runtime::{Names, RunOptions, StatusBoard, StopHandle};
+use runtime::{RunOptions, StatusBoard, StopHandle};
 use stream::{Clock, SystemClock, failpoint};
 
 use super::arguments::{OutputStyle, RunArguments};
 use super::{Context, Scope, check};
-use crate::report::Append;
-use crate::report::{Rows, Summary, left_open};
+use crate::report::{self, Append, Rows, Summary, left_open};
 use crate::{Delivery, Engine, Error, RunReport, Session, session, signals};
 use progress::Progress;
 
@@ -53,8 +52,7 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
         bars.suspend(tell_stop);
     })?;
     let session = engine.connect()?;
-    let names = engine.names()?;
-    tell_start(context, &engine, &session, &names, arguments)?;
+    tell_start(context, &engine, &session, arguments)?;
     if !wait_for_broker(context, &session, arguments.once, &is_stopped)? {
         return Ok(ExitCode::SUCCESS);
     }
@@ -98,6 +96,7 @@ fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Erro
         is_fresh: arguments.fresh,
         is_taking_over: arguments.take_over,
         commit_interval,
+        snapshot_interval: settings.checkpoint_interval,
         lease: settings.lease.max(commit_interval * 3),
         transaction_timeout: arguments.transaction_timeout,
         delivery: match settings.delivery {
@@ -111,9 +110,9 @@ fn tell_start(
     context: &Context,
     engine: &Engine,
     session: &Session,
-    names: &Names,
     arguments: &RunArguments,
 ) -> Result<(), Error> {
+    let names = engine.names()?;
     let project = engine.check().project()?;
     let broker = if session.cluster().is_embedded() {
         let fsync = match project.runtime.broker.fsync {
@@ -126,10 +125,13 @@ fn tell_start(
     } else {
         session.cluster().to_string()
     };
-    let state = session::state_folder(Path::new(""), names);
+    let state = match &project.runtime.engine.state_dir {
+        Some(_) => engine.snapshots()?.to_string(),
+        None => session::state_folder(Path::new(""), &names).display().to_string(),
+    };
     let (name, environment) = (&project.name, &names.environment);
     let screen = &context.screen;
-    screen.say(&format!("{name} · env {environment} · {broker} · state {}", state.display()));
+    screen.say(&format!("{name} · env {environment} · {broker} · state {state}"));
     context.note_bare_project(engine);
     if arguments.fresh {
         screen.warn("--fresh: the state is forgotten and all outputs are written again");
@@ -197,6 +199,7 @@ fn tell_end(
             let end = serde_json::json!({
                 "type": "run", "epochs": report.epochs,
                 "replayed_records": report.replayed_records, "stopped": report.is_stopped,
+                "snapshots": report::snapshots_json(&report.snapshots),
             });
             text.append(format_args!("{end}\n"));
             text
@@ -212,6 +215,10 @@ fn tell_end(
         0 => String::new(),
         records => format!(", {records} records replayed at the start"),
     };
-    context.screen.say(&format!("{how}: {} epochs committed{replayed}", report.epochs));
+    let snapshot = match &report.snapshots.newest {
+        Some(newest) => format!(", {}", report::snapshot_words(newest)),
+        None => ", no snapshot written".to_owned(),
+    };
+    context.screen.say(&format!("{how}: {} epochs committed{replayed}{snapshot}", report.epochs));
     Ok(())
 }

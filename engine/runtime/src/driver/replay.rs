@@ -8,17 +8,28 @@ use stream::Item;
 
 use super::{Driver, WAIT_MAX};
 use crate::error::RuntimeError;
-use crate::history::History;
 use crate::inbox::Piece;
 use crate::journal::JournalItem;
+use crate::recover::Replay;
 
 impl Driver {
-    pub(super) fn replay(&mut self, history: History) -> Result<(), RuntimeError> {
+    pub(super) fn replay(&mut self, mut replay: Replay) -> Result<(), RuntimeError> {
         let mut decoders = Vec::new();
         for view in &self.readers {
             decoders.push(view.carried.as_ref().map(SliceDecoder::new).transpose()?);
         }
-        for entry in history.entries {
+        loop {
+            let entry = match replay.next_entry() {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return Ok(()),
+                Err(RuntimeError::Connector(error)) if error.is_retriable() => {
+                    tracing::warn!(%error, "the journal cannot be read, trying again");
+                    self.check_failure()?;
+                    self.inbox.wait_closing(WAIT_MAX);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             for it in entry.items {
                 self.replay_item(&it, &mut decoders)?;
             }
@@ -27,7 +38,6 @@ impl Driver {
             self.look_at_ends()?;
             self.cut_if_due(now)?;
         }
-        Ok(())
     }
 
     fn replay_item(

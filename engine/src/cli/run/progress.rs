@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use runtime::{Note, Status, StatusBoard};
-use stream::{Clock, SystemClock};
+use stream::{Clock, ProcessingTime, SystemClock};
 
 use crate::cli::arguments::ProgressStyle;
 use crate::cli::screen::{Screen, terminal_width};
-use crate::report::{Picture, Rows, held_sources, plain_lines, status_table};
+use crate::report::{
+    Picture, Rows, held_sources, plain_lines, snapshot_line, snapshot_plain, status_table,
+};
 
 /// How often the board is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -108,7 +110,7 @@ impl View {
                     pictures.remove(0);
                 }
                 pictures.push((now, status));
-                self.draw(bar, &pictures);
+                self.draw(bar, &pictures, clock.now());
                 continue;
             }
             self.tell_held(&status);
@@ -116,6 +118,7 @@ impl View {
                 let passed = now.saturating_sub(last_lines.0);
                 let picture = Picture { before: &last_lines.1, now: &status, passed };
                 self.tell(&plain_lines(&picture, &self.rows));
+                self.tell(&snapshot_plain(&status.snapshots, clock.now()));
                 last_lines = (now, status);
             }
         }
@@ -124,13 +127,14 @@ impl View {
         }
     }
 
-    fn draw(&self, bar: &ProgressBar, pictures: &[(Duration, Status)]) {
+    fn draw(&self, bar: &ProgressBar, pictures: &[(Duration, Status)], wall: ProcessingTime) {
         let (Some((from, before)), Some((to, now))) = (pictures.first(), pictures.last()) else {
             return;
         };
         let picture = Picture { before, now, passed: to.saturating_sub(*from) };
         let width = terminal_width(&console::Term::stderr());
-        bar.set_message(status_table(&picture, &self.rows, width));
+        let table = status_table(&picture, &self.rows, width);
+        bar.set_message(format!("{table}\n{}", snapshot_line(&now.snapshots, wall)));
     }
 
     /// Lines come seldom, and a transaction that somebody forgot should be known at once.

@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use arrow_kafka::OwnedMessages;
+use state::{About, PartitionProgress, ReaderProgress, SnapshotId};
+use stream::{InstanceName, ProcessingTime, Watermark};
+
+use super::*;
+use crate::journal::{Header, JournalItem};
+
+fn reader() -> ReaderName {
+    ReaderName(Arc::from("clicks"))
+}
+
+fn entry(epoch: u64, items: Vec<JournalItem>) -> Entry {
+    let header = Header {
+        journal_id: "j".to_owned(),
+        generation: Generation(1),
+        epoch: Epoch(epoch),
+        instance: InstanceName(Arc::from("i")),
+        lease_ms: 1,
+        fold_version: FOLD_VERSION,
+    };
+    Entry { header, items }
+}
+
+fn start(partition: i32, offset: i64) -> JournalItem {
+    JournalItem::of(Item::Start { reader: reader(), partition, offset })
+}
+
+fn slice(partition: i32, from: i64, to: i64) -> JournalItem {
+    let records = u64::try_from(to - from).expect("not negative");
+    JournalItem::of(Item::Slice { reader: reader(), partition, from, to, records })
+}
+
+fn carried(partition: i32, from: i64, to: i64) -> JournalItem {
+    JournalItem { carried: Some(OwnedMessages::new()), ..slice(partition, from, to) }
+}
+
+fn plan(text: &str) -> JournalItem {
+    let fingerprint = Fingerprint(text.to_owned());
+    JournalItem::of(Item::Plan { fingerprint, project: String::new() })
+}
+
+/// A generation of four epochs; the second partition is carried, the third comes with epoch 3.
+fn entries() -> Vec<Entry> {
+    let first = JournalItem::of(Item::Generation(Generation(1)));
+    vec![
+        entry(1, vec![first, plan("p"), start(0, 10), start(1, 0)]),
+        entry(2, vec![slice(0, 10, 20), carried(1, 0, 5)]),
+        entry(3, vec![slice(0, 22, 30), start(2, 7), slice(2, 7, 8)]),
+        entry(4, vec![carried(1, 5, 6)]),
+    ]
+}
+
+fn history(entries: &[Entry]) -> History {
+    let mut history = History::default();
+    entries.iter().for_each(|entry| history.note(entry));
+    history
+}
+
+fn snapshot(epoch: u64, positions: &[(i32, i64, i64)]) -> Manifest {
+    let partition = |(partition, start, position): &_| PartitionProgress {
+        partition: *partition,
+        start: *start,
+        position: *position,
+    };
+    let about = About {
+        journal_id: "j".to_owned(),
+        generation: Generation(1),
+        epoch: Epoch(epoch),
+        journal_offset: 0,
+        fold_version: FOLD_VERSION,
+        fingerprint: Fingerprint("p".to_owned()),
+        cluster_id: None,
+        engine: String::new(),
+        created: ProcessingTime(0),
+        readers: vec![ReaderProgress {
+            reader: reader(),
+            topic: "t".to_owned(),
+            watermark: Watermark::NONE,
+            is_carried: false,
+            partitions: positions.iter().map(partition).collect(),
+        }],
+        project: String::new(),
+    };
+    let id = SnapshotId::parse(&format!("j-000001-{epoch:012}-00000000")).expect("an id");
+    Manifest { id, about, tables: Vec::new() }
+}
+
+/// Each partition as `origin: start to end [slices]`.
+fn told(positions: &Positions) -> Vec<String> {
+    let told = positions.iter().map(|((_, partition), at)| {
+        format!("{partition} {}: {} to {} {:?}", at.origin, at.start, at.end, at.slices)
+    });
+    told.collect()
+}
+
+#[test]
+fn without_a_snapshot_everything_is_read_again_but_what_the_journal_carries() {
+    let history = history(&entries());
+    assert!(history.is_whole);
+    assert_eq!(
+        told(&history.positions(None)),
+        ["0 10: 10 to 30 [20, 30]", "1 0: 6 to 6 []", "2 7: 7 to 8 [8]"]
+    );
+}
+
+#[test]
+fn after_a_snapshot_only_what_follows_it_is_read() {
+    let history = history(&entries());
+    // Positions may lie behind the last slice, where only control records were.
+    let second = snapshot(2, &[(0, 10, 22), (1, 0, 5)]);
+    assert_eq!(
+        told(&history.positions(Some(&second))),
+        ["0 10: 22 to 30 [30]", "1 0: 6 to 6 []", "2 7: 7 to 8 [8]"]
+    );
+    let last = snapshot(4, &[(0, 10, 30), (1, 0, 6), (2, 7, 8)]);
+    assert_eq!(
+        told(&history.positions(Some(&last))),
+        ["0 10: 30 to 30 []", "1 0: 6 to 6 []", "2 7: 8 to 8 []"]
+    );
+}
+
+#[test]
+fn a_journal_that_is_read_from_its_middle_is_not_whole() {
+    let history = history(&entries()[2..]);
+    assert!(!history.is_whole);
+    assert_eq!(history.first_epoch, Some(Epoch(3)));
+    let second = snapshot(2, &[(0, 10, 22), (1, 0, 5)]);
+    assert_eq!(
+        told(&history.positions(Some(&second))),
+        ["0 10: 22 to 30 [30]", "1 0: 6 to 6 []", "2 7: 7 to 8 [8]"]
+    );
+}
+
+#[test]
+fn a_new_generation_forgets_the_one_before() {
+    let mut all = entries();
+    let mut fresh = entry(5, vec![JournalItem::of(Item::Generation(Generation(2))), start(0, 0)]);
+    fresh.header.generation = Generation(2);
+    all.push(fresh);
+    let history = history(&all);
+    assert!(history.is_whole);
+    assert_eq!(told(&history.positions(None)), ["0 0: 0 to 0 []"]);
+    assert!(!history.has_led_to(&snapshot(4, &[])), "it is of the generation before");
+}
+
+#[test]
+fn a_snapshot_is_of_this_journal_and_not_ahead_of_it() {
+    let history = history(&entries());
+    assert!(history.has_led_to(&snapshot(4, &[])));
+    assert!(!history.has_led_to(&snapshot(5, &[])), "its epoch was never committed");
+    let mut other = snapshot(4, &[]);
+    other.about.journal_id = "k".to_owned();
+    assert!(!history.has_led_to(&other));
+}
+
+#[test]
+fn only_entries_that_would_be_replayed_must_be_of_this_fold_version() {
+    let mut all = entries();
+    all[1].header.fold_version = FOLD_VERSION + 1;
+    let history = history(&all);
+    let plan = Fingerprint("p".to_owned());
+    let error = history.check(&plan, Epoch(1)).expect_err("epoch 2 is of another version");
+    assert!(matches!(error, RuntimeError::FoldVersion { .. }), "{error}");
+    history.check(&plan, Epoch(2)).expect("the snapshot stands for it");
+    let error = history.check(&Fingerprint("q".to_owned()), Epoch(4)).expect_err("another plan");
+    assert!(matches!(error, RuntimeError::PlanChanged { .. }), "{error}");
+}

@@ -1,0 +1,334 @@
+//! What a start continues: the newest snapshot that can be used, and the journal's entries after it.
+//!
+//! The checks come in the order in which they can be answered: the journal, the plan, the cluster,
+//! the snapshot; the inputs follow in [`crate::run`]. **Invariant:** a check that fails is told; none
+//! is answered by starting elsewhere, but for a damaged snapshot, for which an older one and a
+//! longer replay give the same state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use connectors::JournalTopic;
+use connectors::admin::Admin;
+use planner::dataflow::Dataflow;
+use state::{Condition, Listed, Manifest, Snapshots, StateError};
+use stream::{Epoch, Generation};
+
+use crate::error::RuntimeError;
+use crate::fold::Fold;
+use crate::history::{History, Positions};
+use crate::journal::{Entry, JournalError};
+use crate::local::LocalState;
+use crate::ownership::Ownership;
+use crate::prepare::Note;
+use crate::run::RunPlan;
+
+/// How many complete snapshots are kept, beside the pinned ones.
+pub(crate) const SNAPSHOTS_KEPT: usize = 3;
+
+/// What a start continues.
+pub(crate) struct Past {
+    /// Id of the journal; none if it is empty.
+    pub(crate) journal_id: Option<String>,
+    /// The last generation.
+    pub(crate) generation: Generation,
+    /// The journal's last epoch.
+    pub(crate) epoch: Epoch,
+    /// Whether nothing is continued.
+    pub(crate) is_new: bool,
+    /// Ids of the topics that were read, by name.
+    pub(crate) topics: Arc<BTreeMap<String, String>>,
+    /// Where the readers stand after the replay.
+    pub(crate) positions: Positions,
+    /// The snapshot that was restored.
+    pub(crate) snapshot: Option<Manifest>,
+    /// The entries to replay.
+    pub(crate) replay: Option<Replay>,
+    /// For the user.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Entries of the journal, read one by one.
+pub(crate) struct Replay {
+    journal: JournalTopic,
+    generation: Generation,
+    /// The last epoch that came.
+    last: Option<Epoch>,
+    after: Option<Epoch>,
+    until: Epoch,
+}
+
+impl Replay {
+    /// The next entry; none after the last.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`] if an entry is missing; those of the connectors.
+    pub(crate) fn next_entry(&mut self) -> Result<Option<Entry>, RuntimeError> {
+        while self.last < Some(self.until) {
+            let Some(raw) = self.journal.next_entry()? else {
+                return Err(missing(self.until));
+            };
+            let entry = Entry::from_bytes(&raw.bytes)?;
+            let epoch = entry.header.epoch;
+            if entry.header.generation != self.generation || Some(epoch) <= self.after {
+                continue;
+            }
+            if let Some(last) = self.last.or(self.after)
+                && epoch != last.next()
+            {
+                return Err(missing(last.next()));
+            }
+            self.last = Some(epoch);
+            return Ok(Some(entry));
+        }
+        Ok(None)
+    }
+}
+
+fn missing(epoch: Epoch) -> RuntimeError {
+    JournalError::Corrupt { detail: format!("the entry of epoch {epoch} is missing") }.into()
+}
+
+/// Where the journal must be read from: the oldest of the snapshots that a start may fall back to.
+///
+/// Only a guess, which saves reading what came before: [`recover`] reads from the start where it
+/// turns out wrong.
+///
+/// # Errors
+/// [`RuntimeError::State`] if the store does not answer.
+pub(crate) fn journal_offset(
+    plan: &RunPlan,
+    snapshots: &Snapshots,
+    local: &LocalState,
+) -> Result<i64, RuntimeError> {
+    if plan.options.is_fresh {
+        return Ok(0);
+    }
+    let listed = snapshots.list()?;
+    let mut complete: Vec<&Manifest> = listed.iter().filter_map(Listed::manifest).collect();
+    let known = local.hint().map(|hint| hint.journal_id);
+    let journal = known.or_else(|| complete.first().map(|one| one.about.journal_id.clone()));
+    complete.retain(|one| Some(&one.about.journal_id) == journal.as_ref());
+    let newest = complete.iter().take(SNAPSHOTS_KEPT);
+    Ok(newest.map(|one| one.about.journal_offset).min().unwrap_or(0))
+}
+
+/// Finds what the run continues, and puts its state into `fold`.
+///
+/// # Errors
+/// [`RuntimeError`]: one of the checks failed, or the store or Kafka did not answer.
+pub(crate) fn recover(
+    plan: &RunPlan,
+    (local, snapshots): (&LocalState, &Snapshots),
+    (ownership, mut history): (&mut Ownership, History),
+    cluster_id: Option<&str>,
+    fold: &mut Fold,
+) -> Result<Past, RuntimeError> {
+    let is_guess = ownership.journal().begin() > ownership.journal().first_offset();
+    if history.journal_id.is_none() && is_guess {
+        history = ownership.reread()?;
+    }
+    if plan.options.is_fresh || history.journal_id.is_none() {
+        if !plan.options.is_fresh {
+            check_never_ran(plan, local)?;
+        }
+        return Ok(Past {
+            journal_id: history.journal_id,
+            generation: history.generation,
+            epoch: history.epoch,
+            is_new: true,
+            topics: Arc::default(),
+            positions: Positions::new(),
+            snapshot: None,
+            replay: None,
+            notes: Vec::new(),
+        });
+    }
+    check_hint(plan, local, &history)?;
+    // Again: while another owner's lease was waited for, it may have written more.
+    let listed = snapshots.list()?;
+    let mut notes = Vec::new();
+    let search = Search { plan, snapshots, listed: &listed, cluster_id };
+    let mut found = search.restore(&history, fold, &mut notes)?;
+    if found.is_none() && !history.is_whole {
+        history = ownership.reread()?;
+        found = search.restore(&history, fold, &mut notes)?;
+    }
+    if found.is_none() && !history.is_whole {
+        return Err(RuntimeError::JournalTrimmed {
+            topic: plan.names.journal(),
+            offset: ownership.journal().first_offset(),
+            place: plan.snapshots.to_string(),
+            reasons: notes.iter().map(|note| format!("; {note}")).collect(),
+        });
+    }
+    history.check(&plan.fingerprint, found.map_or(Epoch(0), |one| one.about.epoch))?;
+    Ok(Past {
+        positions: history.positions(found),
+        replay: replay(plan, &history, found)?,
+        snapshot: found.cloned(),
+        journal_id: history.journal_id,
+        generation: history.generation,
+        epoch: history.epoch,
+        is_new: false,
+        topics: history.topics,
+        notes,
+    })
+}
+
+/// Whether the topics are still those that were read.
+///
+/// # Errors
+/// [`RuntimeError::TopicRecreated`].
+pub(crate) fn check_topics(
+    known: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> Result<(), RuntimeError> {
+    let other = known.iter().find_map(|(topic, known)| {
+        let now = now.get(topic).filter(|now| *now != known)?;
+        Some((topic.clone(), known.clone(), now.clone()))
+    });
+    match other {
+        Some((topic, known, now)) => Err(RuntimeError::TopicRecreated { topic, known, now }),
+        None => Ok(()),
+    }
+}
+
+fn replay(
+    plan: &RunPlan,
+    history: &History,
+    snapshot: Option<&Manifest>,
+) -> Result<Option<Replay>, RuntimeError> {
+    let after = snapshot.map(|one| one.about.epoch);
+    if after == Some(history.epoch) {
+        return Ok(None);
+    }
+    let offset = snapshot.map_or(0, |one| one.about.journal_offset);
+    let journal = JournalTopic::open(&plan.cluster, &plan.names.journal(), offset)?;
+    let generation = history.generation;
+    Ok(Some(Replay { journal, generation, last: None, after, until: history.epoch }))
+}
+
+/// The search for a snapshot.
+struct Search<'a> {
+    plan: &'a RunPlan,
+    snapshots: &'a Snapshots,
+    listed: &'a [Listed],
+    cluster_id: Option<&'a str>,
+}
+
+impl<'a> Search<'a> {
+    /// Restores the newest snapshot that can be used. Those that cannot are noted.
+    fn restore(
+        &self,
+        history: &History,
+        fold: &mut Fold,
+        notes: &mut Vec<Note>,
+    ) -> Result<Option<&'a Manifest>, RuntimeError> {
+        notes.clear();
+        for one in self.listed {
+            let unusable =
+                |reason: String| Note::SnapshotUnusable { id: one.id.to_string(), reason };
+            let manifest = match &one.condition {
+                Condition::Unfinished => continue,
+                Condition::Broken { reason } => {
+                    if history.journal_id.as_ref() == Some(&one.id.journal_id)
+                        && one.id.generation == history.generation
+                    {
+                        notes.push(unusable(reason.clone()));
+                    }
+                    continue;
+                }
+                Condition::Complete(manifest) => manifest,
+            };
+            // Entries that lead from it to the end must all have been read.
+            let is_reached = history.first_epoch <= Some(manifest.about.epoch.next());
+            if !history.has_led_to(manifest) || !is_reached {
+                continue;
+            }
+            self.check(manifest)?;
+            match self.read(manifest, fold.dataflow())? {
+                Ok(restored) => {
+                    *fold = restored;
+                    return Ok(Some(manifest));
+                }
+                Err(reason) => notes.push(unusable(reason)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the plan and the cluster are those of the snapshot.
+    fn check(&self, manifest: &Manifest) -> Result<(), RuntimeError> {
+        let about = &manifest.about;
+        if about.fingerprint != self.plan.fingerprint {
+            let (journal, now) = (about.fingerprint.clone(), self.plan.fingerprint.clone());
+            return Err(RuntimeError::PlanChanged { journal, now });
+        }
+        match (&about.cluster_id, self.cluster_id) {
+            (Some(then), Some(now)) if then != now => Err(RuntimeError::ClusterChanged {
+                topic: self.plan.names.journal(),
+                then: then.clone(),
+                now: now.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A fold with the snapshot's state, or what is wrong with it.
+    fn read(
+        &self,
+        manifest: &Manifest,
+        dataflow: &Arc<Dataflow>,
+    ) -> Result<Result<Fold, String>, RuntimeError> {
+        let tables = match self.snapshots.read(manifest) {
+            Ok(tables) => tables,
+            Err(StateError::Damaged { path, reason }) => {
+                return Ok(Err(format!("`{path}`: {reason}")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut fold = Fold::new(dataflow)?;
+        Ok(match fold.restore(tables) {
+            Ok(()) => Ok(fold),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+}
+
+/// Whether the journal is the one that was last written from here.
+fn check_hint(plan: &RunPlan, local: &LocalState, history: &History) -> Result<(), RuntimeError> {
+    let (Some(hint), Some(journal_id)) = (local.hint(), &history.journal_id) else {
+        return Ok(());
+    };
+    let folder = plan.state_folder.display();
+    let evidence = if hint.journal_id != *journal_id {
+        format!("`{folder}` names journal {}, this is {journal_id}", hint.journal_id)
+    } else if hint.generation > history.generation {
+        let (then, now) = (hint.generation, history.generation);
+        format!("`{folder}` names generation {then}, this one ends with {now}")
+    } else {
+        return Ok(());
+    };
+    Err(RuntimeError::JournalGone { topic: plan.names.journal(), evidence })
+}
+
+/// An empty journal is a first start only if neither HINT nor our consumer group knows another.
+fn check_never_ran(plan: &RunPlan, local: &LocalState) -> Result<(), RuntimeError> {
+    let topic = plan.names.journal();
+    if let Some(hint) = local.hint() {
+        let evidence =
+            format!("`{}` names journal {}", plan.state_folder.display(), hint.journal_id);
+        return Err(RuntimeError::JournalGone { topic, evidence });
+    }
+    let admin = Admin::open(&plan.cluster)?;
+    let group = plan.names.group();
+    for (_, source) in plan.dataflow.sources() {
+        let Some(read) = admin.topic(&source.topic)? else { continue };
+        if admin.committed(&group, &read)?.iter().any(Option::is_some) {
+            let evidence = format!("group `{group}` has read topic `{}`", source.topic);
+            return Err(RuntimeError::JournalGone { topic, evidence });
+        }
+    }
+    Ok(())
+}
