@@ -20,7 +20,8 @@ pub struct SnapshotId {
     pub generation: Generation,
     /// The epoch after which the state was taken.
     pub epoch: Epoch,
-    random: u32,
+    /// What tells two snapshots of one epoch apart.
+    pub random: u32,
 }
 
 impl SnapshotId {

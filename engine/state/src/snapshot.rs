@@ -45,7 +45,7 @@ pub struct Listed {
     /// Bytes of all its files.
     pub bytes: u64,
     /// Names of its files.
-    pub(crate) files: Vec<String>,
+    pub files: Vec<String>,
 }
 
 /// Whether a snapshot can be used.

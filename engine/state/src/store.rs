@@ -84,7 +84,7 @@ pub(crate) struct Stored {
 /// A store and the folder in it that is ours.
 #[derive(Debug)]
 pub(crate) struct Store {
-    store: Arc<dyn ObjectStore>,
+    objects: Arc<dyn ObjectStore>,
     root: Path,
     /// The same folder on the local disk: `object_store` does not force what it writes to the disk.
     disk: Option<PathBuf>,
@@ -126,7 +126,7 @@ impl Store {
             place: store.to_string(),
             reason: format!("no runtime can be started: {error}"),
         })?;
-        Ok(Self { store, root, disk, runtime })
+        Ok(Self { objects: store, root, disk, runtime })
     }
 
     /// All files below `folder`.
@@ -135,7 +135,7 @@ impl Store {
     /// [`StateError::Store`].
     pub(crate) fn list(&self, folder: &str) -> Result<Vec<Stored>, StateError> {
         let within = self.at(folder);
-        let files = self.store.list(Some(&within)).try_collect::<Vec<_>>();
+        let files = self.objects.list(Some(&within)).try_collect::<Vec<_>>();
         let files = self.runtime.block_on(files).map_err(failed("list", folder))?;
         let ours = |file: &object_store::ObjectMeta| {
             let parts = file.location.prefix_match(&self.root)?;
@@ -156,7 +156,7 @@ impl Store {
     }
 
     async fn read_one(&self, file: Stored) -> Result<Bytes, StateError> {
-        let got = self.store.get(&self.at(&file.path)).await;
+        let got = self.objects.get(&self.at(&file.path)).await;
         let got = got.map_err(failed("read", &file.path))?;
         if got.meta.size != file.bytes {
             let reason = format!("it has {} bytes instead of {}", got.meta.size, file.bytes);
@@ -183,14 +183,12 @@ impl Store {
         loop {
             tries += 1;
             let options = PutOptions::from(PutMode::Create);
-            let error = match self.store.put_opts(&at, bytes.clone().into(), options).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
+            let put = self.objects.put_opts(&at, bytes.clone().into(), options).await;
+            let Err(error) = put else { return Ok(()) };
             // Nobody else uses the name, so what is there is ours: an earlier try that seemed to
             // fail. S3 gives the same answer (409) where another try is still under way.
             if matches!(error, Error::AlreadyExists { .. })
-                && let Ok(found) = self.store.get(&at).await
+                && let Ok(found) = self.objects.get(&at).await
                 && found.meta.size == bytes.len() as u64
                 && found.bytes().await.is_ok_and(|found| found == bytes)
             {
@@ -208,7 +206,7 @@ impl Store {
     /// [`StateError::Store`]: some may be left.
     pub(crate) fn remove(&self, paths: &[String]) -> Result<(), StateError> {
         let removals = paths.iter().map(|path| async move {
-            match self.store.delete(&self.at(path)).await {
+            match self.objects.delete(&self.at(path)).await {
                 Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(failed("remove", path)(error)),
             }
