@@ -283,20 +283,6 @@ impl Drop for Threads {
     }
 }
 
-/// Tells the fold that a thread died, so that it does not wait for it.
-struct PanicGuard {
-    inbox: Arc<Inbox>,
-    thread: &'static str,
-}
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.inbox.fail(RuntimeError::Panicked { thread: self.thread });
-        }
-    }
-}
-
 fn claim(
     plan: &RunPlan,
     prepared: &Prepared,

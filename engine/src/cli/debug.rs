@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use catalog::project::Project;
 use state::{Condition, Snapshots};
 
 use super::arguments::DebugArguments;

@@ -53,6 +53,8 @@ pub fn render(
                 text.append(format_args!("{}\n", json!({"type": "more", "count": more})));
             }
             DiagnosticStyle::Github => text.append(format_args!("::notice::and {more} more\n")),
+            // The document has them all.
+            DiagnosticStyle::Sarif => {}
         }
     }
     text
