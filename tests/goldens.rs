@@ -13,6 +13,7 @@ use serde_json::Value;
 #[path = "support/command.rs"]
 mod command;
 #[path = "support/kafka.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod kafka;
 
 use command::{Folder, finished};

@@ -19,6 +19,7 @@ fn entry(epoch: u64, items: Vec<JournalItem>) -> Entry {
         instance: InstanceName(Arc::from("i")),
         lease_ms: 1,
         fold_version: FOLD_VERSION,
+        topics: Arc::default(),
     };
     Entry { header, items }
 }
