@@ -99,8 +99,9 @@ impl Settings {
     /// A project that copies topic `NAME-in` to topic `NAME-out`.
     fn project(&self, name: &str) -> Folder {
         let folder = Folder::new();
-        let keys: String =
+        let keys: Vec<String> =
             self.0.iter().map(|(key, value)| format!("    {key}: {value}\n")).collect();
+        let keys = keys.concat();
         let root = format!("project:\n  name: {name}\nruntime:\n  kafka:\n{keys}");
         folder.write("stream_project.yml", root);
         folder.write(".env", format!("KAFKA_PASSWORD={PASSWORD}\nWRONG=tr0ub4dor\n"));

@@ -138,10 +138,9 @@ impl Planning<'_> {
                 Format::Avro => "avro",
                 Format::Protobuf => "protobuf",
             };
-            let is_read =
-                self.project.models.iter().flat_map(|model| model.dependencies()).any(|one| {
-                    one.kind == ReferenceKind::Source && one.name.as_str() == source.name.value
-                });
+            let is_read = self.project.models.iter().flat_map(Model::dependencies).any(|one| {
+                one.kind == ReferenceKind::Source && one.name.as_str() == source.name.value
+            });
             if is_read {
                 let at = source.format.place.clone();
                 let mistake = StreamMistake::not_supported(format!("format {word}"), at);

@@ -57,7 +57,9 @@ fn check_all(action: &str, times: u32) {
     std::thread::scope(|scope| {
         for points in POINTS.chunks(POINTS.len().div_ceil(AT_ONCE)) {
             scope.spawn(move || {
-                points.iter().for_each(|point| check(template, point, action, times))
+                for point in points {
+                    check(template, point, action, times);
+                }
             });
         }
     });

@@ -15,8 +15,11 @@ pub(crate) struct Target {
     /// How often each text of the corpus is changed; about two seconds for all.
     pub(crate) rounds: usize,
     /// Makes the function that must not panic.
-    pub(crate) open: fn() -> Box<dyn Fn(&[u8])>,
+    pub(crate) open: fn() -> Probe,
 }
+
+/// A function that must not panic, whatever the bytes.
+pub(crate) type Probe = Box<dyn Fn(&[u8])>;
 
 /// Changes of one text, one after the other, at most.
 const CHANGES_MAX: usize = 4;

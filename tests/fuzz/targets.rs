@@ -10,7 +10,7 @@ use catalog::schema;
 use planner::plan::{PlanOptions, plan};
 use runtime::Entry;
 
-use crate::drive::{Target, files};
+use crate::drive::{Probe, Target, files};
 
 /// YAML, Jinja, `${VAR}`, `.env` files and column types.
 pub(crate) const PROJECT: Target = Target {
@@ -244,7 +244,7 @@ fn journal(bytes: &[u8]) {
 }
 
 /// A broker in a folder of its own, empty at the start.
-fn broker() -> Box<dyn Fn(&[u8])> {
+fn broker() -> Probe {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let target = broker::fuzz_target(folder.path()).expect("the broker opens");
     Box::new(move |bytes| {

@@ -168,7 +168,8 @@ fn links_and_odd_files_are_refused() {
         write_model(&folder, "SELECT k FROM {{ source('s') }}");
         folder
     };
-    let attempts: [(&str, &dyn Fn(&Path)); 7] = [
+    type Attempt<'a> = (&'a str, &'a dyn Fn(&Path));
+    let attempts: [Attempt<'_>; 7] = [
         ("a link to a file outside", &|models| {
             link(&outside.path().join("secret.yml"), &models.join("a.yml"));
         }),

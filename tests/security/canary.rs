@@ -90,8 +90,9 @@ fn project(written: Written, kafka: &str) -> Folder {
         ),
     );
     let (in_file, _) = NAMES.split_at(NAMES.len() / 2);
-    let lines: String =
+    let lines: Vec<String> =
         in_file.iter().map(|name| format!("{name}='{}'\n", secret_of(name))).collect();
+    let lines = lines.concat();
     folder.write(".env", lines);
     folder
 }

@@ -46,7 +46,9 @@ impl TextBuilder {
         let from = bytes.get(place.start..).unwrap_or_default();
         match from.as_chunks::<STEP>().0.get(..steps) {
             Some(steps) => {
-                steps.iter().for_each(|step| self.bytes.extend_from_slice(step));
+                for step in steps {
+                    self.bytes.extend_from_slice(step);
+                }
                 self.bytes.truncate(end);
             }
             None => {
@@ -75,7 +77,9 @@ impl TextBuilder {
         let nulls = (!null_rows.is_empty()).then(|| {
             let mut valid = BooleanBufferBuilder::new(rows);
             valid.append_n(rows, true);
-            null_rows.into_iter().for_each(|row| valid.set_bit(row, false));
+            for row in null_rows {
+                valid.set_bit(row, false);
+            }
             NullBuffer::new(valid.finish())
         });
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));

@@ -27,8 +27,7 @@ pub(crate) struct Hint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotRequest {
     path: PathBuf,
-    /// The name.
-    pub name: String,
+    name: String,
 }
 
 impl SnapshotRequest {
@@ -37,6 +36,11 @@ impl SnapshotRequest {
         let path = folder.join("SNAPSHOT");
         let name = fs::read_to_string(&path).ok()?.trim().to_owned();
         Some(Self { path, name })
+    }
+
+    /// The name under which the snapshot is kept.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Asks whoever runs from the state folder; false if nobody does.

@@ -159,7 +159,7 @@ pub(crate) fn recover(
             topic: plan.names.journal(),
             offset: ownership.journal().first_offset(),
             place: plan.snapshots.to_string(),
-            reasons: notes.iter().map(|note| format!("; {note}")).collect(),
+            reasons: notes.iter().flat_map(|note| ["; ".to_owned(), note.to_string()]).collect(),
         });
     }
     history.check(&plan.fingerprint, found.map_or(Epoch(0), |one| one.about.epoch))?;

@@ -68,7 +68,7 @@ impl Selection {
 /// **Invariant:** every chunk has `CHUNK_SLOTS` values, and the tail, which no clone shares, fewer.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots<T> {
-    chunks: Vec<Arc<Vec<T>>>,
+    chunks: Vec<Arc<[T]>>,
     /// What is added goes here, without asking whether a clone looks on.
     tail: Vec<T>,
 }
@@ -111,14 +111,16 @@ impl<T: Clone> Slots<T> {
     /// The value of a slot.
     pub(crate) fn get(&self, slot: u32) -> &T {
         let slot = slot as usize;
-        let values = self.chunks.get(slot / CHUNK_SLOTS).map_or(&self.tail, |chunk| chunk);
+        let chunk = self.chunks.get(slot / CHUNK_SLOTS);
+        let values = chunk.map_or(self.tail.as_slice(), AsRef::as_ref);
         &values[slot % CHUNK_SLOTS]
     }
 
     /// The value of a slot, to change it.
     pub(crate) fn get_mut(&mut self, slot: u32) -> &mut T {
         let slot = slot as usize;
-        let values = self.chunks.get_mut(slot / CHUNK_SLOTS).map_or(&mut self.tail, Arc::make_mut);
+        let chunk = self.chunks.get_mut(slot / CHUNK_SLOTS);
+        let values = chunk.map_or(self.tail.as_mut_slice(), Arc::make_mut);
         &mut values[slot % CHUNK_SLOTS]
     }
 
@@ -130,7 +132,7 @@ impl<T: Clone> Slots<T> {
         selection.slots.iter().for_each(|slot| is_touched[*slot as usize / CHUNK_SLOTS] = true);
         let chunks = self.chunks.iter_mut().zip(&is_touched);
         let chunks = chunks.map(|(chunk, is_touched)| match is_touched {
-            true => Arc::make_mut(chunk).as_mut_slice(),
+            true => Arc::make_mut(chunk),
             false => &mut [],
         });
         let mut chunks: Vec<&mut [T]> = chunks.collect();
@@ -147,8 +149,7 @@ impl<T: Clone> Slots<T> {
 
     /// Makes a chunk of the tail.
     fn fill_chunk(&mut self) {
-        let full = std::mem::replace(&mut self.tail, Vec::with_capacity(CHUNK_SLOTS));
-        self.chunks.push(Arc::new(full));
+        self.chunks.push(self.tail.drain(..).collect());
     }
 }
 

@@ -157,10 +157,10 @@ impl Writer {
             tracing::warn!(failed_ms, %epoch, "snapshots can be written again");
         }
         if let Some(request) = request {
-            match self.plan.snapshots.pin(&manifest.id, &request.name) {
+            match self.plan.snapshots.pin(&manifest.id, request.name()) {
                 Ok(()) => request.close(),
                 Err(error) => {
-                    tracing::warn!(error = told(&error), %id, "the snapshot that was asked for cannot be pinned; it is tried again with the next")
+                    tracing::warn!(error = told(&error), %id, "the snapshot that was asked for cannot be pinned; it is tried again with the next");
                 }
             }
         }

@@ -120,7 +120,7 @@ fn write_hints(
         let (path, subject, entry) = (&hint.path, &hint.subject, &hint.text);
         match arguments.output {
             OutputStyle::Text => {
-                text.append(format_args!("wrote {entry} for {subject} to {path}\n"))
+                text.append(format_args!("wrote {entry} for {subject} to {path}\n"));
             }
             OutputStyle::Json => {
                 let value =
@@ -200,7 +200,7 @@ fn json_lines(checked: &Checked, tally: Tally) -> String {
     let summary = json!({
         "type": "check",
         "project": project.map(|project| project.name.as_str()),
-        "environment": environment.map(|environment| environment.name()),
+        "environment": environment.map(catalog::project::environment::Environment::name),
         "sources": project.map(|project| project.sources.len()),
         "models": project.map(|project| project.models.len()),
         "tests": project.map(|project| project.data_tests.len()),

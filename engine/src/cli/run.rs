@@ -68,7 +68,9 @@ pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCod
     let report = result?;
     tell_end(context, arguments, &report, &rows)?;
     if arguments.once {
-        left_open(&board.read(), &rows).iter().for_each(|open| context.screen.note(open));
+        for open in &left_open(&board.read(), &rows) {
+            context.screen.note(open);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -114,7 +114,7 @@ impl Place<'_> {
             let manifest = self.find(None)?;
             self.snapshots.pin(&manifest.id, &arguments.name)?;
             context.screen.say("no engine runs from this folder: its newest snapshot is pinned");
-            return self.tell(context, &manifest);
+            return tell(context, &manifest);
         }
         let clock = SystemClock::new();
         while SnapshotRequest::of(&folder).is_some() {
@@ -125,7 +125,7 @@ impl Place<'_> {
             std::thread::park_timeout(LOOK);
         }
         let manifest = self.find(Some(&arguments.name))?;
-        self.tell(context, &manifest)
+        tell(context, &manifest)
     }
 
     fn pin(&self, context: &Context, arguments: &StatePinArguments) -> Result<(), Error> {
@@ -135,26 +135,19 @@ impl Place<'_> {
         } else {
             self.snapshots.pin(&manifest.id, &arguments.name)?;
         }
-        self.tell(context, &manifest)
+        tell(context, &manifest)
     }
 
     fn export(&self, context: &Context, arguments: &StateExportArguments) -> Result<(), Error> {
         let manifest = self.find(arguments.snapshot.as_deref())?;
         self.snapshots.export(&manifest, &arguments.dir)?;
-        self.tell(context, &manifest)
+        tell(context, &manifest)
     }
 
     fn restore(&self, context: &Context, arguments: &StateRestoreArguments) -> Result<(), Error> {
         let manifest = self.snapshots.import(&arguments.dir)?;
         context.screen.note("a start uses the newest snapshot of its journal");
-        self.tell(context, &manifest)
-    }
-
-    fn tell(&self, context: &Context, manifest: &Manifest) -> Result<(), Error> {
-        let size = bytes_text(manifest.bytes());
-        let epoch = manifest.about.epoch;
-        context.screen.say(&format!("snapshot of epoch {epoch}, {size}"));
-        context.screen.result(&format!("{}\n", manifest.id))
+        tell(context, &manifest)
     }
 
     /// The newest complete snapshot that is named so: by id, epoch or pin; without a name, of all.
@@ -181,4 +174,11 @@ impl Place<'_> {
 
 fn version_line() -> String {
     format!("{}\n", json!({"type": "version", "format": "1.0"}))
+}
+
+fn tell(context: &Context, manifest: &Manifest) -> Result<(), Error> {
+    let size = bytes_text(manifest.bytes());
+    let epoch = manifest.about.epoch;
+    context.screen.say(&format!("snapshot of epoch {epoch}, {size}"));
+    context.screen.result(&format!("{}\n", manifest.id))
 }

@@ -480,6 +480,11 @@ fn is_plain(bytes: &[u8]) -> bool {
 
 /// Whether [`escape`] treats a character that has this byte.
 #[inline]
+#[expect(
+    clippy::needless_bitwise_bool,
+    clippy::manual_range_contains,
+    reason = "without branches, so that the bytes of a step are looked at together"
+)]
 fn is_escaped(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20) | (byte >= 0xF0)
 }

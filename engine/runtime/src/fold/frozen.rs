@@ -104,7 +104,7 @@ impl Fold {
 
     fn restore_clock(&self, table: &Table) {
         let values = table.batches.iter().filter_map(|batch| batch.columns().first());
-        for value in values.flat_map(|column| column.as_primitive_opt::<Int64Type>()) {
+        for value in values.filter_map(|column| column.as_primitive_opt::<Int64Type>()) {
             if let Some(now) = value.values().first() {
                 self.dataflow.clock.set(ProcessingTime(*now));
             }

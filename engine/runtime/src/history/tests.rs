@@ -55,7 +55,9 @@ fn entries() -> Vec<Entry> {
 
 fn history(entries: &[Entry]) -> History {
     let mut history = History::default();
-    entries.iter().for_each(|entry| history.note(entry));
+    for entry in entries {
+        history.note(entry);
+    }
     history
 }
 

@@ -357,7 +357,9 @@ fn append_part(key: &mut Vec<u8>, bytes: &[u8], place: Range<usize>) {
     let length = u32::try_from(place.len()).expect("an Arrow value is shorter than 4 GiB");
     key.extend_from_slice(&length.to_le_bytes());
     let end = key.len() + place.len();
-    steps.iter().for_each(|step| key.extend_from_slice(step));
+    for step in steps {
+        key.extend_from_slice(step);
+    }
     key.truncate(end);
 }
 

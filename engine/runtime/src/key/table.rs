@@ -18,7 +18,7 @@ const LOOKUP_KEYS: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyStore {
     entries: Slots<Entry>,
-    chunks: Vec<Arc<Vec<u8>>>,
+    chunks: Vec<Arc<[u8]>>,
     /// What is added goes here, without asking whether a clone looks on.
     tail: Vec<u8>,
 }
@@ -52,8 +52,8 @@ impl KeyStore {
     /// Adds a key and gives its number and place.
     fn add(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> (u32, Place) {
         if self.tail.len() + bytes.len() > CHUNK_BYTES && !self.tail.is_empty() {
-            let full = std::mem::replace(&mut self.tail, Vec::with_capacity(CHUNK_BYTES));
-            self.chunks.push(Arc::new(full));
+            self.chunks.push(Arc::from(self.tail.as_slice()));
+            self.tail.clear();
         }
         let start = self.tail.len();
         self.tail.extend_from_slice(bytes);
@@ -88,7 +88,8 @@ impl KeyStore {
 
     fn bytes_at(&self, place: Place) -> &[u8] {
         let start = place.start as usize;
-        let chunk = self.chunks.get(place.chunk as usize).map_or(&self.tail, |chunk| chunk);
+        let chunk = self.chunks.get(place.chunk as usize);
+        let chunk = chunk.map_or(self.tail.as_slice(), AsRef::as_ref);
         &chunk[start..start + place.length as usize]
     }
 

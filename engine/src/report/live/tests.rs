@@ -107,7 +107,7 @@ fn every_width_shows_rates_lag_and_watermark() {
 
 #[test]
 fn plain_lines_hold_everything_the_table_does() {
-    let now = status(WaitReason::Silent(Duration::from_secs(240)));
+    let now = status(WaitReason::Silent(Duration::from_mins(4)));
     let before = Status::default();
     let picture = Picture { before: &before, now: &now, passed: Duration::from_secs(1) };
     assert_eq!(

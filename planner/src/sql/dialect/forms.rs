@@ -47,8 +47,8 @@ pub(super) fn parse_infix(
     let words: Vec<Option<String>> = (0..3).map(|at| word_at(parser, at)).collect();
     let words: Vec<&str> = words.iter().map(|word| word.as_deref().unwrap_or("")).collect();
     match words.as_slice() {
-        ["IS", "JSON", _] => Some(parse_is_json(parser, expr, false)),
-        ["IS", "NOT", "JSON"] => Some(parse_is_json(parser, expr, true)),
+        ["IS", "JSON", _] => Some(Ok(parse_is_json(parser, expr, false))),
+        ["IS", "NOT", "JSON"] => Some(Ok(parse_is_json(parser, expr, true))),
         ["BETWEEN", "SYMMETRIC" | "ASYMMETRIC", _] => Some(parse_between(parser, expr, false)),
         ["NOT", "BETWEEN", "SYMMETRIC" | "ASYMMETRIC"] => Some(parse_between(parser, expr, true)),
         _ => None,
@@ -82,13 +82,9 @@ fn parse_trim(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
 }
 
 /// `x IS [NOT] JSON [VALUE | OBJECT | ARRAY | SCALAR]`.
-fn parse_is_json(
-    parser: &mut Parser<'_>,
-    expr: &Expr,
-    is_negated: bool,
-) -> Result<Expr, ParserError> {
+fn parse_is_json(parser: &mut Parser<'_>, expr: &Expr, is_negated: bool) -> Expr {
     let at = parser.next_token().span;
-    for _ in 0..(1 + usize::from(is_negated)) {
+    for _ in 0..=usize::from(is_negated) {
         parser.next_token();
     }
     let kind = word_at(parser, 0)
@@ -98,7 +94,7 @@ fn parse_is_json(
     }
     let kind = text(kind.as_deref().unwrap_or("VALUE"), at);
     let is_json = call(functions::IS_JSON, at, vec![expr.clone(), kind]);
-    Ok(if is_negated { not(is_json) } else { is_json })
+    if is_negated { not(is_json) } else { is_json }
 }
 
 /// `x [NOT] BETWEEN SYMMETRIC a AND b`: whichever of both is the less.

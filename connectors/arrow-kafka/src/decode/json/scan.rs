@@ -25,18 +25,6 @@ pub(in super::super) enum Kind {
 const _: () = assert!(crate::MAX_BATCH_BYTES <= 1 << Span::PLACE_BITS);
 
 impl Kind {
-    /// By number.
-    const ALL: [Self; 8] = [
-        Self::Null,
-        Self::True,
-        Self::False,
-        Self::Number,
-        Self::Text,
-        Self::Escaped,
-        Self::Nested,
-        Self::Null,
-    ];
-
     /// The token of this kind with this text (without quotes and escapes).
     #[inline]
     pub(in super::super) fn token(self, text: &str) -> Token<'_> {
@@ -64,6 +52,8 @@ impl Span {
     const KIND_BITS: u32 = 3;
     const PLACE_BITS: u32 = 30;
 
+    const PLACE_MASK: u64 = (1 << Self::PLACE_BITS) - 1;
+
     #[inline]
     fn new(kind: Kind, start: usize, end: usize) -> Self {
         let (start, end) = (start as u64, end as u64);
@@ -72,13 +62,21 @@ impl Span {
 
     #[inline]
     pub(super) fn kind(self) -> Kind {
-        Kind::ALL[(self.0 & 0b111) as usize]
+        match self.0 & 0b111 {
+            1 => Kind::True,
+            2 => Kind::False,
+            3 => Kind::Number,
+            4 => Kind::Text,
+            5 => Kind::Escaped,
+            6 => Kind::Nested,
+            _ => Kind::Null,
+        }
     }
 
     /// The bytes of the text that it stands for.
     #[inline]
     pub(super) fn range(self) -> Range<usize> {
-        let place = |shift| (self.0 >> shift) as usize & ((1 << Self::PLACE_BITS) - 1);
+        let place = |shift| (self.0 >> shift & Self::PLACE_MASK) as usize;
         place(Self::KIND_BITS)..place(Self::KIND_BITS + Self::PLACE_BITS)
     }
 
