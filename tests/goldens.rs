@@ -206,9 +206,16 @@ fn a_second_run_goes_on_where_the_first_ended() {
     compare(&project, "seed43_nolate/expected");
 }
 
+/// Longest life of a process that is killed: some die before they own the project, some after a few
+/// commits.
+const LIFE_MS: u64 = 900;
+
+/// The same where a snapshot is to be written before some of the kills.
+const LIFE_WITH_SNAPSHOTS_MS: u64 = 3_000;
+
 /// Kills the process ten times at random moments, then lets it finish.
 #[expect(clippy::print_stdout, reason = "the seed of a failing run is shown by the test's harness")]
-fn kill_and_finish(project: &Folder, seed: u64) {
+fn kill_and_finish(project: &Folder, seed: u64, life_ms: u64) {
     println!("seed {seed}");
     let mut random = seed;
     for round in 0..10 {
@@ -221,7 +228,7 @@ fn kill_and_finish(project: &Folder, seed: u64) {
             .expect("the binary runs");
         random =
             random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let wait = Duration::from_millis(20 + (random >> 33) % 900);
+        let wait = Duration::from_millis(20 + (random >> 33) % life_ms);
         // A channel that nobody writes to is the timer: the process is killed at a random moment.
         let (sender, timer) = channel::<()>();
         assert!(timer.recv_timeout(wait).is_err(), "round {round}");
@@ -236,7 +243,7 @@ fn kill_and_finish(project: &Folder, seed: u64) {
 fn ten_kills_change_no_row() {
     let project = ecommerce();
     fill(&project, "seed43_nolate", "6");
-    kill_and_finish(&project, 43);
+    kill_and_finish(&project, 43, LIFE_MS);
     compare(&project, "seed43_nolate/expected");
 }
 
@@ -244,7 +251,7 @@ fn ten_kills_change_no_row() {
 fn ten_kills_change_no_row_though_rows_are_late() {
     let project = ecommerce();
     fill(&project, "seed42", "1");
-    kill_and_finish(&project, 42);
+    kill_and_finish(&project, 42, LIFE_MS);
     compare(&project, "seed42/expected");
 }
 
@@ -256,7 +263,7 @@ fn kills_between_snapshots_change_no_row() {
     ] {
         let project = ecommerce_with_snapshots();
         fill(&project, seed, partitions);
-        kill_and_finish(&project, random);
+        kill_and_finish(&project, random, LIFE_WITH_SNAPSHOTS_MS);
         compare(&project, name);
         let listed = succeed(&project, &["state", "ls", "--output", "json"], None);
         let complete = listed.matches("\"complete\":true").count();
@@ -280,6 +287,6 @@ fn ten_kills_change_no_row_on_real_kafka() {
     let Some(kafka) = kafka::Kafka::start() else { return };
     let project = ecommerce_on(&kafka.brokers(), "killed");
     fill(&project, "seed43_nolate", "6");
-    kill_and_finish(&project, 44);
+    kill_and_finish(&project, 44, LIFE_MS);
     compare(&project, "seed43_nolate/expected");
 }

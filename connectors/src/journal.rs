@@ -93,7 +93,17 @@ impl JournalTopic {
         self.end
     }
 
-    /// The next complete entry, or none at the end as it is now.
+    /// Asks where the topic ends now: entries are given up to there, so that a writer who is busy
+    /// does not keep a reader for ever.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Kafka`]: retry if retriable.
+    pub fn look_for_end(&mut self) -> Result<(), ConnectorError> {
+        self.end = self.consumer.watermarks(&self.topic, 0, ANSWER_TIMEOUT)?.1;
+        Ok(())
+    }
+
+    /// The next complete entry, or none at the end as it was when it was last asked.
     ///
     /// # Errors
     /// [`ConnectorError::Kafka`]: retry if retriable. [`ConnectorError::Journal`]: parts are missing.
@@ -103,10 +113,7 @@ impl JournalTopic {
                 return Ok(Some(entry));
             }
             if self.position >= self.end {
-                self.end = self.consumer.watermarks(&self.topic, 0, ANSWER_TIMEOUT)?.1;
-                if self.position >= self.end {
-                    return Ok(None);
-                }
+                return Ok(None);
             }
             self.poll()?;
         }

@@ -25,10 +25,6 @@ pub(crate) use at_least_once::Outputs;
 /// How long the committer waits before it tries again after an error that may pass.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
-/// How long a fenced committer waits before it asks the journal who did it: whoever takes over
-/// writes that into the journal at once, but after the fencing.
-const FENCED_WAIT: Duration = Duration::from_secs(1);
-
 /// So many producers may be given up because a call hangs; each keeps a thread and its memory.
 const HUNG_PRODUCERS_MAX: u32 = 3;
 
@@ -163,7 +159,7 @@ impl Committer {
                 }
             }
             ConnectorError::Kafka(kafka) if kafka.is_fenced() => {
-                self.inbox.wait_closing(FENCED_WAIT);
+                self.ownership.await_other(&self.inbox)?;
                 Ok(false)
             }
             ConnectorError::Kafka(_) | ConnectorError::Injected(_) => Ok(false),

@@ -16,6 +16,12 @@ use crate::journal::Entry;
 /// How often the journal is looked at while another owner's lease runs.
 const LEASE_POLL: Duration = Duration::from_millis(250);
 
+/// How long who was fenced waits for the first entry of who did it. That one has the producer and
+/// then restores its state before it writes; who took the producer back at once would end it. If
+/// the broker alone has ended the transaction, because it took too long, this is how long it takes
+/// to go on.
+const FENCED_WAIT: Duration = Duration::from_secs(10);
+
 /// What a start knows before it asks the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
@@ -127,6 +133,22 @@ impl Ownership {
         Ok((is_committed, producer))
     }
 
+    /// After fencing: waits until another process has written, or none has for long enough.
+    ///
+    /// # Errors
+    /// Those of the connectors.
+    pub(crate) fn await_other(&mut self, inbox: &Inbox) -> Result<(), RuntimeError> {
+        let mut waited = Duration::ZERO;
+        while waited < FENCED_WAIT && !inbox.wait_closing(LEASE_POLL) {
+            waited += LEASE_POLL;
+            self.read(&mut |_| {})?;
+            if self.check_still_owner().is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn open_producer(&self) -> Result<TransactionalProducer, RuntimeError> {
         let claim = &self.claim;
         Ok(TransactionalProducer::open(&claim.cluster, &claim.transactions, &claim.topics)?)
@@ -178,6 +200,7 @@ impl Ownership {
 
     /// Reads on to the end as it is now.
     fn read(&mut self, see: &mut dyn FnMut(&Entry)) -> Result<(), RuntimeError> {
+        self.journal.look_for_end()?;
         while let Some(raw) = self.journal.next_entry()? {
             let entry = Entry::from_bytes(&raw.bytes)?;
             self.last = Some(Last {

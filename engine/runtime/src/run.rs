@@ -34,6 +34,11 @@ use crate::topic_watch::TopicWatch;
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
 
+/// How often it is looked whether a thread has ended, and how many times after a failure: for five
+/// seconds in all.
+const END_LOOK: Duration = Duration::from_millis(10);
+const END_LOOKS: u32 = 500;
+
 /// Everything a run needs to know.
 pub struct RunPlan {
     /// What runs.
@@ -238,7 +243,7 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let outlet = Outlet { to_encode, kept_bytes, inbox, snapshots };
     let driver = Driver::new(plan, fold, views, (identity, local), outlet);
     let result = driver.run(past.replay);
-    let joined = threads.join();
+    let joined = threads.join(result.is_err());
     let mut report = result?;
     joined?;
     report.notes = notes;
@@ -268,9 +273,20 @@ impl Threads {
         Ok(())
     }
 
-    fn join(mut self) -> Result<(), RuntimeError> {
+    /// Waits for all threads to end. After a failure not for ever: one may be inside a call that
+    /// librdkafka does not return from, which ends with the process.
+    fn join(mut self, has_failed: bool) -> Result<(), RuntimeError> {
         self.inbox.close();
+        let mut patience = END_LOOKS;
         for (thread, handle) in self.handles.drain(..) {
+            while has_failed && !handle.is_finished() && patience > 0 {
+                patience -= 1;
+                std::thread::park_timeout(END_LOOK);
+            }
+            if has_failed && !handle.is_finished() {
+                tracing::warn!(thread, "it does not end, and is left behind");
+                continue;
+            }
             handle.join().map_err(|_panic| RuntimeError::Panicked { thread })?;
         }
         Ok(())
