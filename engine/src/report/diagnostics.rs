@@ -1,5 +1,7 @@
 //! Diagnostics as text: rustc's form, one line each, JSON, GitHub annotations, SARIF.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level as DrawnLevel, Renderer, Snippet,
@@ -28,11 +30,12 @@ pub fn render(
         DiagnosticStyle::Rustc | DiagnosticStyle::Short | DiagnosticStyle::Github => String::new(),
     };
     let shown = shown(diagnostics);
+    let texts = hidden_texts(&shown, files);
     for diagnostic in &shown {
         match style {
             DiagnosticStyle::Sarif => {}
             DiagnosticStyle::Rustc => {
-                text.push_str(&framed(diagnostic, files, is_coloured));
+                text.push_str(&framed(diagnostic, (files, &texts), is_coloured));
                 text.push_str("\n\n");
             }
             DiagnosticStyle::Short => text.push_str(&short(diagnostic, files)),
@@ -100,7 +103,11 @@ pub(crate) fn tally_line(tally: Tally, files: usize) -> String {
     format!("{} in {}", parts.join(", "), count(files, "file"))
 }
 
-fn framed(diagnostic: &Diagnostic, files: &Files, is_coloured: bool) -> String {
+fn framed(
+    diagnostic: &Diagnostic,
+    (files, texts): (&Files, &BTreeMap<FileId, String>),
+    is_coloured: bool,
+) -> String {
     let level = match diagnostic.level {
         Level::Error => DrawnLevel::ERROR,
         Level::Warning => DrawnLevel::WARNING,
@@ -109,7 +116,8 @@ fn framed(diagnostic: &Diagnostic, files: &Files, is_coloured: bool) -> String {
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
     let mut group = Group::with_title(title);
     for file in files_in_order(&diagnostic.labels) {
-        group = group.element(snippet(file, &diagnostic.labels, files));
+        let text = texts.get(&file).map_or("", String::as_str);
+        group = group.element(snippet((file, text), &diagnostic.labels, files));
     }
     for help in &diagnostic.helps {
         group = group.element(DrawnLevel::HELP.message(normalize_untrusted_str(help)));
@@ -121,6 +129,14 @@ fn framed(diagnostic: &Diagnostic, files: &Files, is_coloured: bool) -> String {
     group = group.element(DrawnLevel::NOTE.message(more));
     let renderer = if is_coloured { Renderer::styled() } else { Renderer::plain() };
     renderer.decor_style(DecorStyle::Ascii).render(&[group])
+}
+
+/// The texts of the files that are quoted, without secrets: each is looked through once, however
+/// many mistakes it has.
+fn hidden_texts(shown: &[&Diagnostic], files: &Files) -> BTreeMap<FileId, String> {
+    let labels = shown.iter().flat_map(|diagnostic| &diagnostic.labels);
+    let quoted: BTreeSet<FileId> = labels.map(|label| label.place.file).collect();
+    quoted.into_iter().map(|file| (file, secrets::hidden(files.text(file)))).collect()
 }
 
 /// The files of the labels, the mistake's own first, each once.
@@ -135,15 +151,28 @@ fn files_in_order(labels: &[Label]) -> Vec<FileId> {
     order
 }
 
-fn snippet<'a>(file: FileId, labels: &'a [Label], files: &'a Files) -> Snippet<'a, Annotation<'a>> {
-    let annotations = labels.iter().filter(|label| label.place.file == file).map(|label| {
+/// Gives the drawing only the lines that the labels lie in: it looks at all that it is given.
+fn snippet<'a>(
+    (file, text): (FileId, &'a str),
+    labels: &'a [Label],
+    files: &'a Files,
+) -> Snippet<'a, Annotation<'a>> {
+    let own = || labels.iter().filter(|label| label.place.file == file);
+    let spans: Vec<_> = own().map(|label| clamped(&label.place, files.text(file))).collect();
+    let first = spans.iter().map(|span| span.start).min().unwrap_or(0);
+    let last = spans.iter().map(|span| span.end).max().unwrap_or(0);
+    let before = text.get(..first).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let rest = text.get(last..).unwrap_or_default();
+    let end = rest.find('\n').map_or(text.len(), |newline| last + newline + 1);
+    let annotations = own().zip(spans).map(|(label, span)| {
         let kind = if label.is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let span = clamped(&label.place, files.text(file));
         let text = (!label.text.is_empty()).then(|| normalize_untrusted_str(&label.text));
-        kind.span(span).label(text)
+        kind.span(span.start - start..span.end - start).label(text)
     });
-    let text = secrets::hidden(files.text(file));
-    Snippet::source(text).path(files.path(file)).annotations(annotations)
+    let line = before.matches('\n').count() + 1;
+    let lines = text.get(start..end).unwrap_or_default();
+    Snippet::source(lines).line_start(line).path(files.path(file)).annotations(annotations)
 }
 
 /// The range inside the text and on character boundaries, of one character at least where there
