@@ -72,7 +72,8 @@ fn check_one(
     // What several environments share is said once.
     let mut fresh = diagnostics.clone();
     fresh.retain(|one| {
-        told.insert(render(std::slice::from_ref(one), files, DiagnosticStyle::Json, false))
+        !arguments.all_envs
+            || told.insert(render(std::slice::from_ref(one), files, DiagnosticStyle::Json, false))
     });
     let is_document = context.common.diagnostics == DiagnosticStyle::Sarif;
     if is_document {

@@ -30,7 +30,8 @@ pub fn render(
         DiagnosticStyle::Rustc | DiagnosticStyle::Short | DiagnosticStyle::Github => String::new(),
     };
     let shown = shown(diagnostics);
-    let texts = hidden_texts(&shown, files);
+    let quotes = style == DiagnosticStyle::Rustc;
+    let texts = if quotes { hidden_texts(&shown, files) } else { BTreeMap::new() };
     for diagnostic in &shown {
         match style {
             DiagnosticStyle::Sarif => {}
