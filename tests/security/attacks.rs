@@ -206,12 +206,18 @@ fn link(to: &Path, at: &Path) {
 fn names_on_the_command_line_stay_inside_the_project() {
     let folder = Folder::new();
     write_model(&folder, "SELECT k FROM {{ source('s') }}");
+    // Names that nothing else on this machine has.
+    let outside = Folder::new();
+    let absolute = outside.path().join("escaped").display().to_string();
+    let base = outside.path().file_name().expect("a temporary folder has a name");
+    let relative = format!("../{}/escaped", base.to_string_lossy());
+    let deeper = format!("../{relative}");
     for arguments in [
-        &["run", "--once", "--instance", "../../x"][..],
-        &["run", "--once", "--instance", "/tmp/x"],
+        &["run", "--once", "--instance", deeper.as_str()][..],
+        &["run", "--once", "--instance", absolute.as_str()],
         &["run", "--once", "--instance", ".."],
-        &["run", "--once", "--env", "../x"],
-        &["topic", "create", "../../x"],
+        &["run", "--once", "--env", relative.as_str()],
+        &["topic", "create", deeper.as_str()],
         &["topic", "create", "a/b"],
         &["topic", "create", ".."],
         &["topic", "create", "a\u{1b}[31mb"],
@@ -220,8 +226,7 @@ fn names_on_the_command_line_stay_inside_the_project() {
         assert!(matches!(output.code, 1 | 2), "{arguments:?}: {} {}", output.code, output.err);
         assert!(!output.err.contains('\u{1b}'), "{arguments:?}: {:?}", output.err);
     }
-    let parent = folder.path().parent().expect("a temporary folder");
-    assert!(!parent.join("x").exists() && !Path::new("/tmp/x").exists(), "something was written");
+    assert!(!outside.path().join("escaped").exists(), "something was written");
 }
 
 #[test]
