@@ -9,9 +9,9 @@ use catalog::place::Files;
 use catalog::project::Project;
 use planner::dataflow::Dataflow;
 use planner::plan::{Fact, PlanOptions, Planned, plan};
+use planner::resolved;
 
 use crate::error::Mistakes;
-use crate::report::Append;
 use crate::{Error, Options, session};
 
 /// A project read and planned.
@@ -127,19 +127,17 @@ impl Checked {
         errors.clone().count() > 0 && errors.clone().all(|one| one.code == "E0010")
     }
 
-    /// The rendered SQL of all models, for the journal. Variables stand in it only as far as the
-    /// SQL uses them: others may hold what came from a `${...}`, and the journal keeps no secrets.
+    /// The resolved project, for the journal. Variables stand in it only as far as the SQL uses them:
+    /// others may hold what came from a `${...}`, and the journal keeps no secrets.
     ///
     /// # Errors
     /// [`Error::Project`] if it has mistakes.
     pub(crate) fn project_text(&self) -> Result<String, Error> {
+        let models: BTreeSet<String> =
+            self.dataflow()?.models().into_iter().map(str::to_owned).collect();
         let project = self.project()?;
-        let mut text = String::new();
-        for model in &project.models {
-            let sql = model.sql.as_ref().map_or("", |sql| sql.text.trim_end());
-            text.append(format_args!("-- model {}\n{sql}\n", model.name.value));
-        }
-        Ok(text)
+        let is_whole = project.models.iter().all(|model| models.contains(&model.name.value));
+        Ok(resolved::write(project, (!is_whole).then_some(&models)))
     }
 
     fn mistakes(&self) -> Error {

@@ -10,6 +10,7 @@ mod init;
 mod check;
 mod compile;
 mod explain;
+mod plan;
 mod run;
 mod topic;
 mod state;
@@ -56,7 +57,11 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             context.report(&error);
-            exit_code(&error)
+            match &arguments.command {
+                // There 2 means that something would change.
+                Command::Plan(arguments) if arguments.detailed_exitcode => ExitCode::from(FAILED),
+                _ => exit_code(&error),
+            }
         }
     }
 }
@@ -67,6 +72,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, Error> {
         Command::Check(arguments) => check::run(context, arguments),
         Command::Compile(arguments) => compile::run(context, arguments),
         Command::Explain(arguments) => explain::run(context, arguments),
+        Command::Plan(arguments) => plan::run(context, arguments),
         Command::Run(arguments) => run::run(context, arguments),
         Command::Topic(arguments) => topic::run(context, arguments),
         Command::State(arguments) => state::run(context, arguments),

@@ -201,6 +201,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::State(error) => state_kind(error),
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
+        | RuntimeError::NotSettled { .. }
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }
         | RuntimeError::Random
@@ -214,8 +215,10 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::TopicRecreated { .. }
         | RuntimeError::LogShrunk { .. }
         | RuntimeError::PartitionsGone { .. }
+        | RuntimeError::PlansMixed { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
         RuntimeError::PlanChanged { .. }
+        | RuntimeError::PlanUnreadable { .. }
         | RuntimeError::TopicGone { .. }
         | RuntimeError::Refused { .. } => ErrorKind::Invalid,
         RuntimeError::Fold(_)

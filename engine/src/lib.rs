@@ -44,8 +44,8 @@ pub use error::{Error, ErrorKind, Mistakes};
 pub use explain::{CODES, page};
 pub use report::{DiagnosticStyle, render};
 pub use runtime::{
-    Delivery, Lag, ModelStatus, Phase, ReaderStatus, RunOptions, RunReport, Status, StatusBoard,
-    StopHandle, WaitReason, Waiting,
+    Delivery, Lag, ModelStatus, Phase, PlanPicture, ReaderStatus, RebuildInput, RunOptions,
+    RunReport, Status, StatusBoard, StopHandle, UpgradeOptions, WaitReason, Waiting,
 };
 pub use session::{Session, Stay};
 pub use state::Location;
@@ -147,13 +147,34 @@ impl Engine {
         stop: StopHandle,
     ) -> Result<RunReport, Error> {
         let project = self.checked.project()?;
-        let dataflow = self.checked.dataflow()?;
         session::keep_name(&self.options.folder, &project.name)?;
+        let plan = self.run_plan(session, options, (board, stop))?;
+        Ok(runtime::run(&plan)?)
+    }
+
+    /// What a run with the project as it is would do to the state of the last one; nothing is done.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn plan(&self, session: &Session, re_emits: bool) -> Result<PlanPicture, Error> {
+        let parts = (Arc::default(), StopHandle::default());
+        let plan = self.run_plan(session, RunOptions::default(), parts)?;
+        Ok(runtime::inspect(&plan, re_emits)?)
+    }
+
+    fn run_plan(
+        &self,
+        session: &Session,
+        options: RunOptions,
+        (board, stop): (Arc<StatusBoard>, StopHandle),
+    ) -> Result<RunPlan, Error> {
+        let dataflow = self.checked.dataflow()?;
         let names = self.names()?;
-        let plan = RunPlan {
+        Ok(RunPlan {
             dataflow: dataflow.clone(),
             fingerprint: dataflow.fingerprint(),
             project_text: self.checked.project_text()?,
+            compile: Arc::new(planner::resolved::read),
             cluster: session.cluster().clone(),
             state_folder: session::state_folder(&self.options.folder, &names),
             snapshots: self.snapshots()?,
@@ -162,8 +183,7 @@ impl Engine {
             clock: Arc::clone(&self.clock),
             board,
             stop,
-        };
-        Ok(runtime::run(&plan)?)
+        })
     }
 
     /// Where snapshots of the state are kept.

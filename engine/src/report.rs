@@ -8,6 +8,7 @@ mod sarif;
 mod facts;
 mod run;
 mod live;
+mod plan;
 mod secrets;
 mod snapshots;
 
@@ -19,6 +20,7 @@ pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};
 pub(crate) use live::{Picture, held_sources, left_open, plain_lines, status_table};
+pub(crate) use plan::{plan_json, plan_text};
 pub(crate) use run::{Rows, Summary};
 pub(crate) use snapshots::{
     manifest_json, manifest_text, snapshot_line, snapshot_list_json, snapshot_plain,

@@ -13,8 +13,12 @@ mod expression;
 mod canonical;
 pub(crate) mod lower;
 mod text;
+mod meaning;
+pub mod upgrade;
+mod rebuild;
 
 pub use expression::{Expression, StepClock};
+pub use rebuild::{Rebuild, shadow_of};
 
 /// A graph of operators, in an order in which every input stands before its readers.
 #[derive(Debug, Clone)]
@@ -355,6 +359,32 @@ pub enum TimestampFormat {
     Iso8601,
     /// `2026-01-01 00:30:00`, with `Z` for TIMESTAMP_LTZ.
     Sql,
+}
+
+impl TemporalJoin {
+    /// The columns of the left side that waiting rows keep: those that the output or the condition
+    /// needs. `width` is how many the side has.
+    pub fn kept_left(&self, width: usize) -> Vec<usize> {
+        self.kept(width, |column| match column {
+            JoinColumn::Left(index) => Some(*index),
+            JoinColumn::Right(_) => None,
+        })
+    }
+
+    /// The same of the versions.
+    pub fn kept_right(&self, width: usize) -> Vec<usize> {
+        self.kept(width, |column| match column {
+            JoinColumn::Left(_) => None,
+            JoinColumn::Right(index) => Some(*index),
+        })
+    }
+
+    fn kept(&self, width: usize, index: fn(&JoinColumn) -> Option<usize>) -> Vec<usize> {
+        let is_needed = |column: &usize| {
+            self.condition.is_some() || self.output.iter().any(|one| index(one) == Some(*column))
+        };
+        (0..width).filter(is_needed).collect()
+    }
 }
 
 impl Dataflow {

@@ -9,5 +9,6 @@ mod logical;
 mod analyze;
 
 pub mod plan;
+pub mod resolved;
 pub mod diagnostic;
 pub mod dataflow;

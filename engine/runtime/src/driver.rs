@@ -27,10 +27,12 @@ use crate::outbox::{Cut, ToEncode};
 use crate::recover::{Past, Replay};
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
+use crate::upgrade::Stage;
 use picture::Lineage;
 
 mod grow;
 mod picture;
+mod rebuild;
 mod replay;
 mod snapshots;
 
@@ -70,6 +72,8 @@ pub(crate) struct Identity {
     topics: Arc<BTreeMap<String, String>>,
     /// Whether the generation begins with this run.
     is_new: bool,
+    /// Whether the journal does not name the plan yet.
+    has_new_plan: bool,
 }
 
 impl Identity {
@@ -87,7 +91,8 @@ impl Identity {
         let generation = Generation(past.generation.0 + u64::from(is_new));
         let lease = options.lease.max(options.commit_interval * LEASE_COMMIT_INTERVALS);
         let (epoch, topics) = (past.epoch.next(), Arc::new(topics));
-        Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new })
+        let has_new_plan = past.has_new_plan;
+        Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new, has_new_plan })
     }
 }
 
@@ -188,7 +193,8 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox>,
     readers: Vec<ReaderView>,
     identity: Identity,
-    local: LocalState,
+    stage: Stage,
+    local: Arc<LocalState>,
     has_hint: bool,
     options: RunOptions,
     plan: (Fingerprint, String),
@@ -231,10 +237,10 @@ enum Chosen {
 
 impl Driver {
     pub(crate) fn new(
-        plan: &RunPlan,
+        (plan, stage): (&RunPlan, &Stage),
         fold: Fold,
         readers: Vec<ReaderView>,
-        (identity, local): (Identity, LocalState),
+        (identity, local): (Identity, Arc<LocalState>),
         outlet: Outlet,
     ) -> Self {
         let Outlet { to_encode, kept_bytes, inbox, snapshots } = outlet;
@@ -247,6 +253,7 @@ impl Driver {
             first_epoch: committed,
             committed,
             identity,
+            stage: stage.clone(),
             local,
             has_hint: false,
             options: plan.options.clone(),
@@ -282,14 +289,14 @@ impl Driver {
         }
         self.begin_snapshots();
         self.base = self.fold.counters().clone();
-        self.board.update(|status| status.phase = Phase::Running);
-        self.start_partitions()?;
-        let is_stopped = self.live()?;
+        let is_stopped = self.go_on()?;
         self.board.update(|status| status.phase = Phase::Finishing);
-        if !is_stopped && self.options.closes_windows {
+        if !is_stopped && self.options.closes_windows && !self.stage.is_passing() {
             self.fold_item(Item::EndOfInput)?;
         }
-        self.push(Item::Owner(None));
+        // Who has more to do stays the owner.
+        let goes_on = self.stage.is_passing() && !is_stopped;
+        self.push(Item::Owner(goes_on.then(|| self.identity.instance.clone())));
         self.cut()?;
         self.wait_committed()?;
         self.finish_snapshots();
@@ -305,10 +312,27 @@ impl Driver {
         })
     }
 
+    /// What comes after the replay. Whether it was stopped.
+    fn go_on(&mut self) -> Result<bool, RuntimeError> {
+        let (phase, is_settling) = match self.stage {
+            Stage::Live | Stage::Join => (Phase::Running, false),
+            Stage::Rebuild(_) => (Phase::Rebuilding, false),
+            Stage::Settle => (Phase::Finishing, true),
+        };
+        self.board.update(|status| status.phase = phase);
+        if is_settling {
+            return Ok(false);
+        }
+        self.start_partitions()?;
+        if self.stage.is_passing() { self.rebuild() } else { self.live() }
+    }
+
     /// The first entry's items: who owns the project, and what a new generation begins with.
     fn open_generation(&mut self) -> Result<(), RuntimeError> {
         if self.identity.is_new {
             self.push(Item::Generation(self.identity.generation));
+        }
+        if self.identity.has_new_plan {
             let (fingerprint, project) = self.plan.clone();
             self.push(Item::Plan { fingerprint, project });
         }

@@ -1,12 +1,14 @@
 //! What ends a run before its time.
 
 use connectors::ConnectorError;
+use planner::dataflow::upgrade::Upgrade;
 use state::StateError;
-use stream::{Fingerprint, InstanceName};
+use stream::{Epoch, InstanceName};
 
 use crate::fold::FoldError;
 use crate::journal::JournalError;
 use crate::local::LocalError;
+use crate::upgrade::Refusal;
 
 /// What ends a run before its time. Nothing committed is lost by any of these.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +37,41 @@ pub enum RuntimeError {
         /// The other process.
         owner: InstanceName,
     },
-    /// The project was changed since the journal was written.
+    /// The project was changed since its last run, in a way that has to be accepted.
     #[error(
-        "the project has changed since its last run (plan {journal} then, {now} now): state cannot be carried over yet; run once more with the old project, or start anew with `--fresh`, which writes all outputs again"
+        "the project has changed since its last run:{}\n`engine plan` shows all of it; accept it with `--accept-plan`, rebuild models with `--rebuild MODEL` (`--re-emit` writes their rows again), or start anew with `--fresh`", Refusal(.upgrade, .refused)
     )]
     PlanChanged {
-        /// Fingerprint in the journal.
-        journal: Fingerprint,
-        /// Fingerprint of the project as it is.
-        now: Fingerprint,
+        /// What the change does to the state.
+        upgrade: Box<Upgrade>,
+        /// Models whose change was not accepted.
+        refused: Vec<String>,
+    },
+    /// The plan by which the state was kept cannot be read.
+    #[error(
+        "the plan of the last run cannot be compared with the project: {reason}; run the project once as it was then with this engine, or start anew with `--fresh`, which writes all outputs again"
+    )]
+    PlanUnreadable {
+        /// Why not.
+        reason: String,
+    },
+    /// What would be replayed was written by several plans.
+    #[error(
+        "the snapshot of epoch {began} or the one before it, where the project was changed, is gone, and what the journal has after epoch {after} was written by several plans: put the snapshot back with `engine state restore DIR`, or start anew with `--fresh`, which writes all outputs again"
+    )]
+    PlansMixed {
+        /// The epoch from which the last plan holds.
+        began: Epoch,
+        /// The epoch of the snapshot that could be used.
+        after: Epoch,
+    },
+    /// The state of the last run could not be written, so no other plan can take it over.
+    #[error(
+        "the state of the last run could not be written as a snapshot to `{place}`, which a changed project begins with: repair the store, or run the project once as it was"
+    )]
+    NotSettled {
+        /// Where snapshots are kept.
+        place: String,
     },
     /// The journal was written by a fold with other rules.
     #[error(

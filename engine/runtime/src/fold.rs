@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use planner::dataflow::{Dataflow, OnError, Operator as NodeOperator, Source};
+use planner::dataflow::{Dataflow, Node, OnError, Operator as NodeOperator, Source, shadow_of};
 use stream::{Batch, EventTime, Item, ReaderName, SliceRows};
 
 mod counters;
 mod dead_letters;
 mod frozen;
+mod migrate;
 mod source;
 
 use crate::operator::{DiscardReason, Discarded, OpenWindow, Operator, OperatorError, Output};
@@ -37,6 +38,9 @@ pub struct Fold {
     counters: Counters,
     /// For each node the source or model under whose name it is counted.
     names: Vec<String>,
+    /// For each node whether what it discards was dead-lettered before: it is rebuilt without
+    /// outputs, or is a shadow.
+    is_silent: Vec<bool>,
 }
 
 /// What one step gives.
@@ -130,6 +134,7 @@ impl Fold {
         Ok(Self {
             dataflow: Arc::clone(dataflow),
             readers: dataflow.readers(),
+            is_silent: silent(dataflow),
             origins: origins(dataflow),
             operators,
             sources,
@@ -260,6 +265,7 @@ impl Fold {
             letters.push(DeadLetters::of_records(source, rejected));
         }
         letters.extend(admitted.refused.into_iter().map(|refused| refused.into_letters(source)));
+        letters.retain(|_| !self.is_silent[node]);
         for letter in letters {
             file(source, letter, step)?;
         }
@@ -320,6 +326,9 @@ impl Fold {
     }
 
     fn discard(&self, node: usize, discarded: Discarded, step: &mut Step) -> Result<(), FoldError> {
+        if self.is_silent[node] {
+            return Ok(());
+        }
         let origin = self.origins[node][discarded.port.min(1)];
         let NodeOperator::Source(source) = &self.dataflow.nodes[origin].operator else {
             unreachable!("an origin is a source's node");
@@ -364,6 +373,23 @@ fn file(source: &Source, letters: DeadLetters, step: &mut Step) -> Result<(), Fo
             })
         }
     }
+}
+
+/// Nodes whose dead letters are there already: shadows, and models that are rebuilt without a sink.
+fn silent(dataflow: &Dataflow) -> Vec<bool> {
+    let is_rebuilding = dataflow.sources().any(|(_, source)| shadow_of(&source.reader).is_some());
+    let has_sink = |model: &str| dataflow.sinks().any(|(_, sink)| sink.model == model);
+    let is_silent = |node: &Node| match &node.operator {
+        NodeOperator::Source(source) => shadow_of(&source.reader).is_some(),
+        NodeOperator::Filter(_)
+        | NodeOperator::Project(_)
+        | NodeOperator::TemporalJoin(_)
+        | NodeOperator::WindowAggregate(_)
+        | NodeOperator::Sink(_) => {
+            node.id.is_shadow() || (is_rebuilding && !has_sink(node.id.model()))
+        }
+    };
+    dataflow.nodes.iter().map(is_silent).collect()
 }
 
 /// For each node the source whose rows arrive at its ports 0 and 1 (along port 0 from there).

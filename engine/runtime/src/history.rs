@@ -28,6 +28,8 @@ pub(crate) struct History {
     pub(crate) is_whole: bool,
     /// By the epoch from which it holds.
     plans: Vec<(Epoch, Fingerprint)>,
+    /// The last of them, as it was written.
+    plan_text: String,
     /// By the last epoch that it wrote.
     fold_versions: Vec<(Epoch, u32)>,
     partitions: BTreeMap<(ReaderName, i32), Vec<(Epoch, Noted)>>,
@@ -92,10 +94,22 @@ impl History {
             && manifest.about.epoch <= self.epoch
     }
 
+    /// The plan by which the journal ends, if the entries that were read name it.
+    pub(crate) fn plan(&self) -> Option<(&Fingerprint, &str)> {
+        self.plans.last().map(|(_, fingerprint)| (fingerprint, self.plan_text.as_str()))
+    }
+
+    /// The epoch from which that plan holds.
+    pub(crate) fn plan_began(&self) -> Option<Epoch> {
+        let (_, last) = self.plans.last()?;
+        let same = self.plans.iter().rev().take_while(|(_, plan)| plan == last);
+        same.last().map(|(epoch, _)| *epoch)
+    }
+
     /// Whether the entries after `epoch` may be replayed by this engine and plan, if there are any.
     ///
     /// # Errors
-    /// [`RuntimeError::FoldVersion`], [`RuntimeError::PlanChanged`].
+    /// [`RuntimeError::FoldVersion`], [`RuntimeError::PlansMixed`].
     pub(crate) fn check(&self, plan: &Fingerprint, after: Epoch) -> Result<(), RuntimeError> {
         let other = self
             .fold_versions
@@ -104,11 +118,18 @@ impl History {
         if let Some((_, journal)) = other {
             return Err(RuntimeError::FoldVersion { journal: *journal, now: FOLD_VERSION });
         }
-        match self.plans.last() {
-            Some((_, journal)) if journal != plan => {
-                Err(RuntimeError::PlanChanged { journal: journal.clone(), now: plan.clone() })
-            }
-            _ => Ok(()),
+        if after >= self.epoch {
+            return Ok(());
+        }
+        let first = after.next();
+        let begun = self.plans.iter().rev().find(|(epoch, _)| *epoch <= first);
+        let later = self.plans.iter().filter(|(epoch, _)| *epoch > first);
+        match begun.into_iter().chain(later).find(|(_, other)| other != plan) {
+            Some(_) => Err(RuntimeError::PlansMixed {
+                began: self.plan_began().unwrap_or(self.epoch),
+                after,
+            }),
+            None => Ok(()),
         }
     }
 
@@ -153,8 +174,9 @@ impl History {
                 (reader, partition, Noted::Carried(*to))
             }
             Item::Slice { reader, partition, to, .. } => (reader, partition, Noted::Read(*to)),
-            Item::Plan { fingerprint, .. } => {
+            Item::Plan { fingerprint, project } => {
                 self.plans.push((epoch, fingerprint.clone()));
+                self.plan_text.clone_from(project);
                 return;
             }
             Item::Clock(_)

@@ -12,6 +12,7 @@ mod ownership;
 mod journal;
 mod history;
 mod recover;
+mod upgrade;
 
 mod reader;
 mod inbox;
@@ -46,3 +47,4 @@ pub use status::{
     Lag, ModelStatus, Phase, ReaderStatus, SnapshotStatus, SnapshotSummary, Status, StatusBoard,
     WaitReason, Waiting,
 };
+pub use upgrade::{Compile, PlanPicture, RebuildInput, UpgradeOptions, inspect};

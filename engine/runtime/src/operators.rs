@@ -10,7 +10,9 @@ mod event_times;
 
 use arrow::array::UInt32Array;
 use arrow::datatypes::SchemaRef;
+use planner::dataflow::upgrade::KeptState;
 use planner::dataflow::{self, Node};
+use state::Table;
 
 use crate::operator::{Operator, OperatorError};
 use filter::Filter;
@@ -37,6 +39,31 @@ pub fn build(node: &Node, input_schemas: &[SchemaRef]) -> Result<Box<dyn Operato
         }
         dataflow::Operator::Source(_) => return Err(not_an_operator(id, "a source")),
         dataflow::Operator::Sink(_) => return Err(not_an_operator(id, "a sink")),
+    })
+}
+
+/// The state of a node, whose empty tables are `shape`, from that of its predecessor.
+///
+/// # Errors
+/// [`OperatorError::State`] if the old tables are not those of the predecessor.
+pub(crate) fn migrate(
+    node: &Node,
+    kept: &KeptState,
+    old: &[Table],
+    shape: &[Table],
+) -> Result<Vec<Table>, OperatorError> {
+    let migrated = match (&node.operator, kept) {
+        (dataflow::Operator::WindowAggregate(now), KeptState::Window { aggregates }) => {
+            window_aggregate::migrate::migrate(old, now, aggregates, shape)
+        }
+        (dataflow::Operator::TemporalJoin(_), KeptState::Join { left, right }) => {
+            temporal_join::migrate::migrate(old, left, right, shape)
+        }
+        _ => Ok(shape.to_vec()),
+    };
+    migrated.map_err(|error| OperatorError::State {
+        operator: node.id.0.clone(),
+        detail: format!("it cannot take over the state of its predecessor: {error}"),
     })
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use connectors::JournalTopic;
 use connectors::admin::Admin;
-use planner::dataflow::Dataflow;
+use planner::dataflow::upgrade::Upgrade;
+use planner::dataflow::{Dataflow, shadow_of};
 use state::{Condition, Listed, Manifest, Snapshots, StateError};
 use stream::{Epoch, Generation};
 
@@ -22,6 +23,7 @@ use crate::local::LocalState;
 use crate::ownership::Ownership;
 use crate::prepare::Note;
 use crate::run::RunPlan;
+use crate::upgrade::{self, InForce, Next, Stage, dataflow_of};
 
 /// How many complete snapshots are kept, beside the pinned ones.
 pub(crate) const SNAPSHOTS_KEPT: usize = 3;
@@ -36,6 +38,8 @@ pub(crate) struct Past {
     pub(crate) epoch: Epoch,
     /// Whether nothing is continued.
     pub(crate) is_new: bool,
+    /// Whether the journal does not name the plan yet.
+    pub(crate) has_new_plan: bool,
     /// Ids of the topics that were read, by name.
     pub(crate) topics: Arc<BTreeMap<String, String>>,
     /// Where the readers stand after the replay.
@@ -46,6 +50,14 @@ pub(crate) struct Past {
     pub(crate) replay: Option<Replay>,
     /// For the user.
     pub(crate) notes: Vec<Note>,
+}
+
+/// What a start does.
+pub(crate) enum Recovered {
+    /// It goes on from here.
+    Past(Box<Past>),
+    /// Another stage comes first.
+    Before(Box<Next>),
 }
 
 /// Entries of the journal, read one by one.
@@ -118,12 +130,12 @@ pub(crate) fn journal_offset(
 /// # Errors
 /// [`RuntimeError`]: one of the checks failed, or the store or Kafka did not answer.
 pub(crate) fn recover(
-    plan: &RunPlan,
+    (plan, stage): (&RunPlan, &Stage),
     (local, snapshots): (&LocalState, &Snapshots),
     (ownership, mut history): (&mut Ownership, History),
     cluster_id: Option<&str>,
     fold: &mut Fold,
-) -> Result<Past, RuntimeError> {
+) -> Result<Recovered, RuntimeError> {
     let is_guess = ownership.journal().begin() > ownership.journal().first_offset();
     if history.journal_id.is_none() && is_guess {
         history = ownership.reread()?;
@@ -132,23 +144,31 @@ pub(crate) fn recover(
         if !plan.options.is_fresh {
             check_never_ran(plan, local)?;
         }
-        return Ok(Past {
+        return Ok(Recovered::Past(Box::new(Past {
             journal_id: history.journal_id,
             generation: history.generation,
             epoch: history.epoch,
             is_new: true,
+            has_new_plan: true,
             topics: Arc::default(),
             positions: Positions::new(),
             snapshot: None,
             replay: None,
             notes: Vec::new(),
-        });
+        })));
     }
     check_hint(plan, local, &history)?;
     // Again: while another owner's lease was waited for, it may have written more.
     let listed = snapshots.list()?;
     let mut notes = Vec::new();
-    let search = Search { plan, snapshots, listed: &listed, cluster_id };
+    let newest = newest_of(&listed, &history);
+    let in_force = InForce::of(&history, newest);
+    if let Some(in_force) = &in_force
+        && let Some(next) = upgrade::before((plan, stage), in_force, (&history, newest))?
+    {
+        return Ok(Recovered::Before(Box::new(next)));
+    }
+    let search = Search { plan, stage, snapshots, listed: &listed, cluster_id };
     let mut found = search.restore(&history, fold, &mut notes)?;
     if found.is_none() && !history.is_whole {
         history = ownership.reread()?;
@@ -163,8 +183,15 @@ pub(crate) fn recover(
         });
     }
     history.check(&plan.fingerprint, found.map_or(Epoch(0), |one| one.about.epoch))?;
-    Ok(Past {
-        positions: history.positions(found),
+    let mut positions = history.positions(found);
+    if let Some(found) = found.filter(|one| one.about.fingerprint != plan.fingerprint) {
+        forget_others(&mut positions, found, &plan.dataflow);
+    }
+    let is_named =
+        |one: &InForce| one.fingerprint == plan.fingerprint && one.text == plan.project_text;
+    Ok(Recovered::Past(Box::new(Past {
+        has_new_plan: !in_force.as_ref().is_some_and(is_named),
+        positions,
         replay: replay(plan, &history, found)?,
         snapshot: found.cloned(),
         journal_id: history.journal_id,
@@ -173,7 +200,25 @@ pub(crate) fn recover(
         is_new: false,
         topics: history.topics,
         notes,
-    })
+    })))
+}
+
+/// The newest complete snapshot that the journal led to.
+fn newest_of<'a>(listed: &'a [Listed], history: &History) -> Option<&'a Manifest> {
+    let mut complete = listed.iter().filter_map(Listed::manifest);
+    complete.find(|manifest| history.has_led_to(manifest))
+}
+
+/// Where another plan's readers stood means nothing to shadows, which begin anew, and to readers
+/// that have got another topic.
+fn forget_others(positions: &mut Positions, snapshot: &Manifest, dataflow: &Dataflow) {
+    positions.retain(|(reader, _), _| {
+        let mut then = snapshot.about.readers.iter();
+        let then = then.find(|one| one.reader == *reader).map(|one| &one.topic);
+        let now = dataflow.sources().find(|(_, source)| source.reader == *reader);
+        let is_other = then.zip(now).is_some_and(|(then, (_, now))| *then != now.topic);
+        !is_other && shadow_of(reader).is_none()
+    });
 }
 
 /// Whether the topics are still those that were read.
@@ -212,6 +257,7 @@ fn replay(
 /// The search for a snapshot.
 struct Search<'a> {
     plan: &'a RunPlan,
+    stage: &'a Stage,
     snapshots: &'a Snapshots,
     listed: &'a [Listed],
     cluster_id: Option<&'a str>,
@@ -247,6 +293,11 @@ impl<'a> Search<'a> {
                 continue;
             }
             self.check(manifest)?;
+            let is_other = manifest.about.fingerprint != self.plan.fingerprint;
+            if is_other && upgrade::switch_epoch(history, self.plan) != Some(manifest.about.epoch) {
+                notes.push(unusable("the project was changed after it".to_owned()));
+                continue;
+            }
             match self.read(manifest, fold.dataflow())? {
                 Ok(restored) => {
                     *fold = restored;
@@ -258,13 +309,9 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// Whether the plan and the cluster are those of the snapshot.
+    /// Whether the cluster is that of the snapshot.
     fn check(&self, manifest: &Manifest) -> Result<(), RuntimeError> {
         let about = &manifest.about;
-        if about.fingerprint != self.plan.fingerprint {
-            let (journal, now) = (about.fingerprint.clone(), self.plan.fingerprint.clone());
-            return Err(RuntimeError::PlanChanged { journal, now });
-        }
         match (&about.cluster_id, self.cluster_id) {
             (Some(then), Some(now)) if then != now => Err(RuntimeError::ClusterChanged {
                 topic: self.plan.names.journal(),
@@ -288,12 +335,27 @@ impl<'a> Search<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        let mut fold = Fold::new(dataflow)?;
-        Ok(match fold.restore(tables) {
-            Ok(()) => Ok(fold),
-            Err(error) => Err(error.to_string()),
-        })
+        let about = &manifest.about;
+        if about.fingerprint == self.plan.fingerprint {
+            return Ok(restored(dataflow, tables).map_err(|error| error.to_string()));
+        }
+        let old = Arc::new(dataflow_of(self.plan, &about.fingerprint, &about.project)?);
+        let migrated = restored(&old, tables).and_then(|fold| {
+            let upgrade = Upgrade::between(&old, dataflow);
+            Fold::migrated(dataflow, fold.snapshot(), &upgrade, &self.stage.dropped())
+        });
+        Ok(migrated.map_err(|error| error.to_string()))
     }
+}
+
+/// A fold with a state that was written of the same dataflow.
+fn restored(
+    dataflow: &Arc<Dataflow>,
+    tables: Vec<state::OperatorTables>,
+) -> Result<Fold, crate::fold::FoldError> {
+    let mut fold = Fold::new(dataflow)?;
+    fold.restore(tables)?;
+    Ok(fold)
 }
 
 /// Whether the journal is the one that was last written from here.

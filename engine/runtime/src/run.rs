@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use connectors::{Cluster, KafkaSource, TransactionSettings};
-use planner::dataflow::{Dataflow, OnGap, Source};
+use planner::dataflow::{Dataflow, OnGap, Source, shadow_of};
 use state::{Location, Snapshots};
-use stream::{Clock, Fingerprint, InstanceName};
+use stream::{Clock, Fingerprint, InstanceName, ReaderName};
 
 use crate::codec;
 use crate::commit::{Committer, Outputs, Producers};
@@ -26,10 +26,11 @@ use crate::names::Names;
 use crate::ownership::{Claim, Ownership, new_instance};
 use crate::prepare::{Note, Prepared, prepare};
 use crate::reader::{Limits, Reader, TopicView};
-use crate::recover::{check_topics, journal_offset, recover};
+use crate::recover::{Recovered, check_topics, journal_offset, recover};
 use crate::snapshots::{SnapshotPlan, SnapshotThread};
 use crate::status::{SnapshotStatus, SnapshotSummary, StatusBoard};
 use crate::topic_watch::TopicWatch;
+use crate::upgrade::{Compile, Next, Stage, UpgradeOptions};
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
@@ -40,6 +41,7 @@ const END_LOOK: Duration = Duration::from_millis(10);
 const END_LOOKS: u32 = 500;
 
 /// Everything a run needs to know.
+#[derive(Clone)]
 pub struct RunPlan {
     /// What runs.
     pub dataflow: Dataflow,
@@ -47,6 +49,8 @@ pub struct RunPlan {
     pub fingerprint: Fingerprint,
     /// The resolved project, for the journal; secrets by reference.
     pub project_text: String,
+    /// Plans such a text again, where the journal was written by another project.
+    pub compile: Compile,
     /// Where the topics are.
     pub cluster: Cluster,
     /// Names of our own topics.
@@ -87,6 +91,8 @@ pub struct RunOptions {
     pub transaction_timeout: Duration,
     /// How sure an output is written once.
     pub delivery: Delivery,
+    /// What may become of the state when the project has changed.
+    pub upgrade: UpgradeOptions,
 }
 
 /// How sure an output is written once.
@@ -111,6 +117,7 @@ impl Default for RunOptions {
             lease: Duration::from_secs(10),
             transaction_timeout: connectors::TRANSACTION_TIMEOUT,
             delivery: Delivery::default(),
+            upgrade: UpgradeOptions::default(),
         }
     }
 }
@@ -130,6 +137,24 @@ pub struct RunReport {
     pub snapshots: SnapshotStatus,
     /// Whether the user stopped it.
     pub is_stopped: bool,
+}
+
+impl RunReport {
+    /// What a stage did, and those before it.
+    fn after(before: Option<Self>, report: Self) -> Self {
+        let Some(before) = before else { return report };
+        let mut notes = before.notes;
+        notes.extend(
+            report.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>(),
+        );
+        Self {
+            counters: before.counters.plus(&report.counters),
+            epochs: before.epochs + report.epochs,
+            replayed_records: before.replayed_records + report.replayed_records,
+            notes,
+            ..report
+        }
+    }
 }
 
 /// Stops a run from another thread: the epoch is finished, no window fires.
@@ -169,12 +194,61 @@ struct OpenReader {
     limits: Vec<Limits>,
 }
 
-/// Runs a dataflow until its end or a stop.
+/// How a stage ended.
+enum Ended {
+    /// It did what it is for.
+    Done(RunReport),
+    /// Another one has to come before it.
+    Before(Next),
+}
+
+/// Runs a dataflow until its end or a stop. Where the project has changed since the last run, other
+/// plans come first.
 ///
 /// # Errors
 /// [`RuntimeError`]: what was committed stands, a later run goes on from there.
 pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
-    let local = LocalState::open(&plan.state_folder)?;
+    let local = Arc::new(LocalState::open(&plan.state_folder)?);
+    let instance = new_instance()?;
+    let mut next = Next { plan: plan.clone(), stage: Stage::Live };
+    // What goes on once another plan has settled its tail.
+    let mut postponed: Option<Next> = None;
+    let mut has_settled = false;
+    let mut total: Option<RunReport> = None;
+    loop {
+        match run_stage((&next.plan, &next.stage), &local, &instance)? {
+            Ended::Before(before) => {
+                tracing::info!(stage = ?before.stage, "the plan has changed");
+                if before.stage == Stage::Settle {
+                    if has_settled {
+                        return Err(RuntimeError::NotSettled { place: plan.snapshots.to_string() });
+                    }
+                    postponed = Some(next);
+                }
+                next = before;
+            }
+            Ended::Done(report) => {
+                let is_last = !next.stage.is_passing() || report.is_stopped;
+                has_settled = next.stage == Stage::Settle;
+                next = match postponed.take() {
+                    Some(postponed) => postponed,
+                    None => Next { plan: plan.clone(), stage: Stage::Join },
+                };
+                let report = RunReport::after(total.take(), report);
+                if is_last {
+                    return Ok(report);
+                }
+                total = Some(report);
+            }
+        }
+    }
+}
+
+fn run_stage(
+    (plan, stage): (&RunPlan, &Stage),
+    local: &Arc<LocalState>,
+    instance: &InstanceName,
+) -> Result<Ended, RuntimeError> {
     let snapshots = Snapshots::open(&plan.snapshots)?;
     let options = &plan.options;
     let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, options.snapshot_interval)?;
@@ -184,16 +258,19 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let inbox = Arc::new(Inbox::default());
     plan.stop.attach(&inbox);
 
-    let instance = new_instance()?;
-    let from = journal_offset(plan, &snapshots, &local)?;
-    let claim = claim(plan, &prepared, local.owners(), (&instance, from));
+    let from = journal_offset(plan, &snapshots, local)?;
+    let claim = claim(plan, &prepared, local.owners(), (instance, from));
     let mut ownership = Ownership::open(claim)?;
     let (history, producer) = ownership.acquire(&inbox)?;
     tracing::debug!(%instance, epoch = %history.epoch, "the journal is read and ours");
     let mut fold = Fold::new(&dataflow)?;
     let cluster_id = prepared.cluster_id.clone();
-    let known = (&local, &snapshots);
-    let past = recover(plan, known, (&mut ownership, history), cluster_id.as_deref(), &mut fold)?;
+    let known = (&**local, &snapshots);
+    let owned = (&mut ownership, history);
+    let past = match recover((plan, stage), known, owned, cluster_id.as_deref(), &mut fold)? {
+        Recovered::Past(past) => *past,
+        Recovered::Before(before) => return Ok(Ended::Before(*before)),
+    };
     let mut notes = prepared.notes.clone();
     notes.extend(past.notes.iter().cloned());
     plan.board.update(|status| {
@@ -207,9 +284,12 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let watch = watch_topics(plan, &readers)?;
     let topics = watch.ids();
     check_topics(&past.topics, &topics)?;
-    local.add_owner(&instance)?;
-    let identity = Identity::new(instance, &past, topics.clone(), options)?;
+    local.add_owner(instance)?;
+    let identity = Identity::new(instance.clone(), &past, topics.clone(), options)?;
     place_readers(plan, &mut readers, &past.positions)?;
+    if let Stage::Rebuild(_) = stage {
+        bound_readers(&mut readers, &past.positions);
+    }
 
     let snapshots = SnapshotPlan {
         snapshots,
@@ -241,13 +321,13 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     threads.spawn("watch", move || watch.run(&watched))?;
     let snapshots = Schedule::new(snapshots, options.snapshot_interval);
     let outlet = Outlet { to_encode, kept_bytes, inbox, snapshots };
-    let driver = Driver::new(plan, fold, views, (identity, local), outlet);
+    let driver = Driver::new((plan, stage), fold, views, (identity, Arc::clone(local)), outlet);
     let result = driver.run(past.replay);
     let joined = threads.join(result.is_err());
     let mut report = result?;
     joined?;
     report.notes = notes;
-    Ok(report)
+    Ok(Ended::Done(report))
 }
 
 /// The threads beside the fold's. They end when the inbox closes and the fold's channel is dropped.
@@ -439,4 +519,26 @@ fn place_readers(
         }
     }
     Ok(())
+}
+
+/// A rebuild reads no further than to where the others stand, and these stay there. A reader that
+/// stands nowhere yet reads what there is.
+fn bound_readers(readers: &mut [OpenReader], positions: &Positions) {
+    let places: Vec<ReaderName> = readers.iter().map(|reader| reader.view.name.clone()).collect();
+    for reader in readers {
+        let main = shadow_of(&reader.view.name);
+        let is_followed =
+            |name: &ReaderName| places.iter().any(|place| shadow_of(place).as_ref() == Some(name));
+        let Some(target) =
+            main.or_else(|| is_followed(&reader.view.name).then(|| reader.view.name.clone()))
+        else {
+            continue;
+        };
+        let partitions = (0..).zip(&mut reader.view.partitions).zip(&mut reader.limits);
+        for ((number, at), limits) in partitions {
+            let there = positions.get(&(target.clone(), number));
+            at.end_at_start = there.map_or(at.first_at_start, |there| there.end);
+            limits.last = Some(at.end_at_start);
+        }
+    }
 }

@@ -155,6 +155,8 @@ pub enum Phase {
     Starting,
     /// The journal's entries are folded again.
     Replaying,
+    /// Models are built up again, and the others stand still.
+    Rebuilding,
     /// Rows are folded as they come.
     Running,
     /// The last epoch is committed.

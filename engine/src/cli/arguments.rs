@@ -154,6 +154,8 @@ pub(crate) enum Command {
     Compile(CompileArguments),
     /// Explain a code such as E0301, or a model
     Explain(ExplainArguments),
+    /// Show what a run would do to the state, now that the project has changed
+    Plan(PlanArguments),
     /// Run the models
     Run(RunArguments),
     /// Create, list, describe, fill and read topics
@@ -263,6 +265,40 @@ pub(crate) struct ExplainArguments {
     pub(crate) subject: String,
 }
 
+/// `engine plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// Name of an instance that runs a part of the project
+    #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
+    pub(crate) instance: Option<String>,
+    /// Only these models, as the instance runs them
+    #[arg(
+        short,
+        long,
+        value_name = "MODELS",
+        env = "ENGINE_SELECT",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub(crate) select: Vec<String>,
+    /// All but these models
+    #[arg(
+        short = 'x',
+        long,
+        value_name = "MODELS",
+        env = "ENGINE_EXCLUDE",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub(crate) exclude: Vec<String>,
+    /// Exit with 2 if anything would change, with 1 after an error
+    #[arg(long, env = "ENGINE_DETAILED_EXITCODE", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) detailed_exitcode: bool,
+    /// How the plan is written
+    #[arg(long, value_enum, default_value = "text", env = "ENGINE_OUTPUT", hide_env = true)]
+    pub(crate) output: OutputStyle,
+}
+
 /// `engine run`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, Args)]
@@ -276,6 +312,22 @@ pub(crate) struct RunArguments {
     /// Forget the state and write all outputs again
     #[arg(long, env = "ENGINE_FRESH", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) fresh: bool,
+    /// Accept what `engine plan` says of a changed project
+    #[arg(long, conflicts_with = "fresh", env = "ENGINE_ACCEPT_PLAN", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) accept_plan: bool,
+    /// Forget the state of these models, and of all that read them, and build it up again
+    #[arg(
+        long,
+        value_name = "MODELS",
+        conflicts_with = "fresh",
+        env = "ENGINE_REBUILD",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub(crate) rebuild: Vec<String>,
+    /// Rebuilt models write their rows again
+    #[arg(long, conflicts_with = "fresh", env = "ENGINE_RE_EMIT", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) re_emit: bool,
     /// Push a running instance of this project aside
     #[arg(long, env = "ENGINE_TAKE_OVER", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) take_over: bool,

@@ -14,7 +14,7 @@ use stream::{Clock, SystemClock, failpoint};
 use super::arguments::{OutputStyle, RunArguments};
 use super::{Context, Scope, check};
 use crate::report::{self, Append, Rows, Summary, left_open};
-use crate::{Delivery, Engine, Error, RunReport, Session, session, signals};
+use crate::{Delivery, Engine, Error, RunReport, Session, UpgradeOptions, session, signals};
 use progress::Progress;
 
 /// How long `--once` waits for a broker that does not answer.
@@ -105,6 +105,21 @@ fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Erro
             catalog::project::runtime::Delivery::ExactlyOnce => Delivery::ExactlyOnce,
             catalog::project::runtime::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
         },
+        upgrade: upgrade(engine, arguments)?,
+    })
+}
+
+/// What may become of the state if the project has changed.
+fn upgrade(engine: &Engine, arguments: &RunArguments) -> Result<UpgradeOptions, Error> {
+    let models = engine.check().dataflow()?.models();
+    if let Some(unknown) = arguments.rebuild.iter().find(|name| !models.contains(&name.as_str())) {
+        let message = format!("`--rebuild {unknown}`: no model that runs has this name");
+        return Err(Error::usage(message, format!("the models are {}", models.join(", "))));
+    }
+    Ok(UpgradeOptions {
+        accepts_plan: arguments.accept_plan,
+        rebuild: arguments.rebuild.iter().cloned().collect(),
+        re_emits: arguments.re_emit,
     })
 }
 

@@ -294,6 +294,7 @@ fn phase_words(now: &Status) -> String {
     match now.phase {
         Phase::Starting => "starting".to_owned(),
         Phase::Replaying => format!("replaying, {} records so far", now.replayed_records),
+        Phase::Rebuilding => "rebuilding models, the others wait".to_owned(),
         Phase::Running => "running".to_owned(),
         Phase::Finishing => "finishing the last epoch".to_owned(),
         Phase::Ended => "ended".to_owned(),

@@ -11,7 +11,7 @@ use state::Table;
 use crate::operator::{DiscardReason, OperatorError, Output};
 
 /// Name of the counters' table.
-const TABLE: &str = "counters";
+pub(super) const TABLE: &str = "counters";
 
 /// What was counted since the state was empty. Deterministic, as all of the fold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,6 +121,21 @@ impl Counters {
         counters
     }
 
+    /// What was counted here and there together.
+    #[must_use]
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        let mut counters = self.clone();
+        for (name, source) in &other.sources {
+            let mut other = *source;
+            add(counters.source(name).values(), other.values());
+        }
+        for (name, model) in &other.models {
+            let mut other = *model;
+            add(counters.model(name).values(), other.values());
+        }
+        counters
+    }
+
     pub(super) fn source(&mut self, name: &str) -> &mut SourceCounters {
         self.sources.entry(name.to_owned()).or_default()
     }
@@ -213,6 +228,15 @@ fn set<const N: usize>(counters: [(&'static str, &mut u64); N], name: &str, valu
         if counter == name {
             *slot = value;
         }
+    }
+}
+
+fn add<const N: usize>(
+    counters: [(&'static str, &mut u64); N],
+    other: [(&'static str, &mut u64); N],
+) {
+    for ((_, value), (_, other)) in counters.into_iter().zip(other) {
+        *value += *other;
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Fold, FoldError, source};
 use crate::operator::{FrozenState, OperatorError};
 
 /// What belongs to no operator stands under this id.
-const WHOLE: &str = "";
+pub(super) const WHOLE: &str = "";
 
 /// Name of the table that holds the step's clock.
 const CLOCK: &str = "clock";
@@ -131,7 +131,7 @@ fn check_tables(operator: &str, ours: &[Table], theirs: &[Table]) -> Result<(), 
     Ok(())
 }
 
-fn misfit(operator: &str, detail: String) -> OperatorError {
+pub(super) fn misfit(operator: &str, detail: String) -> OperatorError {
     let operator = if operator == WHOLE { "the fold" } else { operator };
     OperatorError::State { operator: operator.to_owned(), detail }
 }

@@ -216,24 +216,29 @@ fn event_times(column: &ArrayRef) -> Result<PrimitiveArray<Int64Type>, ArrowErro
     Ok(numbers.unary(|number| number.div_euclid(per_milli)))
 }
 
+/// A row of [`table`]: reader, partition, and what is known of them.
+type Row = (ReaderName, i32, Partition, Watermark);
+
 /// All partitions of all sources.
 ///
 /// # Shape
 /// `reader` Utf8, `partition` Int32, `watermark` Int64 (milliseconds), `is_idle` Boolean,
 /// `source_watermark` Int64; none null; ordered by reader and partition.
 pub(super) fn table(sources: &BTreeMap<ReaderName, SourceState>) -> Table {
-    let rows: Vec<_> = sources
-        .iter()
-        .flat_map(|(reader, source)| {
-            source.partitions.iter().map(move |(number, it)| (reader, source, number, it))
-        })
-        .collect();
+    let rows = sources.iter().flat_map(|(reader, source)| {
+        let partitions = source.partitions.iter();
+        partitions.map(|(number, it)| (reader.clone(), *number, *it, source.watermark))
+    });
+    table_of(&rows.collect::<Vec<_>>())
+}
+
+fn table_of(rows: &[Row]) -> Table {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.0.0))),
-        Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| *row.2))),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3.watermark.0))),
-        Arc::new(rows.iter().map(|row| Some(row.3.is_idle)).collect::<BooleanArray>()),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1.watermark.0))),
+        Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.1))),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2.watermark.0))),
+        Arc::new(rows.iter().map(|row| Some(row.2.is_idle)).collect::<BooleanArray>()),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3.0))),
     ];
     let schema = Arc::new(Schema::new(vec![
         Field::new("reader", DataType::Utf8, false),
@@ -246,15 +251,50 @@ pub(super) fn table(sources: &BTreeMap<ReaderName, SourceState>) -> Table {
     Table::of(TABLE, batch)
 }
 
+/// The table with other readers: `name_of` gives the new name of each, or none if it is gone. Of
+/// two that become one, the greater watermarks count, and a partition is idle where the one that had
+/// the name before says so.
+pub(super) fn renamed(
+    table: &Table,
+    name_of: impl Fn(&ReaderName) -> Option<ReaderName>,
+) -> Result<Table, OperatorError> {
+    let mut partitions: BTreeMap<(ReaderName, i32), Partition> = BTreeMap::new();
+    let mut watermarks: BTreeMap<ReaderName, Watermark> = BTreeMap::new();
+    for (reader, number, partition, watermark) in rows_of(table)? {
+        let Some(name) = name_of(&reader) else { continue };
+        let whole = watermarks.entry(name.clone()).or_insert(watermark);
+        *whole = watermark.max(*whole);
+        let had_name = name == reader;
+        let entry = partitions.entry((name, number)).or_insert(partition);
+        entry.watermark = partition.watermark.max(entry.watermark);
+        if had_name {
+            entry.is_idle = partition.is_idle;
+        }
+    }
+    let rows = partitions.into_iter().map(|((reader, number), partition)| {
+        let watermark = watermarks.get(&reader).copied().unwrap_or(Watermark::NONE);
+        (reader, number, partition, watermark)
+    });
+    Ok(table_of(&rows.collect::<Vec<_>>()))
+}
+
 /// Takes the partitions back from [`table`].
 pub(super) fn restore(
     sources: &mut BTreeMap<ReaderName, SourceState>,
     table: &Table,
 ) -> Result<(), OperatorError> {
-    let misfit = |detail: &str| OperatorError::State {
-        operator: TABLE.to_owned(),
-        detail: detail.to_owned(),
-    };
+    for (reader, number, partition, watermark) in rows_of(table)? {
+        let source = sources.get_mut(&reader);
+        let source =
+            source.ok_or_else(|| misfit("it names a reader that the plan does not have"))?;
+        source.watermark = watermark;
+        source.partitions.insert(number, partition);
+    }
+    Ok(())
+}
+
+fn rows_of(table: &Table) -> Result<Vec<Row>, OperatorError> {
+    let mut rows = Vec::new();
     for batch in &table.batches {
         let readers = batch.column(0).as_string_opt::<i32>();
         let partitions = batch.column(1).as_primitive_opt::<arrow::datatypes::Int32Type>();
@@ -266,20 +306,18 @@ pub(super) fn restore(
         else {
             return Err(misfit("its columns have other types"));
         };
-        for row in 0..batch.num_rows() {
-            let source = sources
-                .iter_mut()
-                .find(|(reader, _)| *reader.0 == *readers.value(row))
-                .ok_or_else(|| misfit("it names a reader that the plan does not have"))?
-                .1;
-            source.watermark = Watermark(own.value(row));
-            source.partitions.insert(
-                partitions.value(row),
-                Partition { watermark: Watermark(watermarks.value(row)), is_idle: idle.value(row) },
-            );
-        }
+        rows.extend((0..batch.num_rows()).map(|row| {
+            let watermark = Watermark(watermarks.value(row));
+            let partition = Partition { watermark, is_idle: idle.value(row) };
+            let reader = ReaderName(Arc::from(readers.value(row)));
+            (reader, partitions.value(row), partition, Watermark(own.value(row)))
+        }));
     }
-    Ok(())
+    Ok(rows)
+}
+
+fn misfit(detail: &str) -> OperatorError {
+    OperatorError::State { operator: TABLE.to_owned(), detail: detail.to_owned() }
 }
 
 #[cfg(test)]

@@ -167,6 +167,23 @@ fn only_entries_that_would_be_replayed_must_be_of_this_fold_version() {
     let error = history.check(&plan, Epoch(1)).expect_err("epoch 2 is of another version");
     assert!(matches!(error, RuntimeError::FoldVersion { .. }), "{error}");
     history.check(&plan, Epoch(2)).expect("the snapshot stands for it");
-    let error = history.check(&Fingerprint("q".to_owned()), Epoch(4)).expect_err("another plan");
-    assert!(matches!(error, RuntimeError::PlanChanged { .. }), "{error}");
+    history.check(&Fingerprint("q".to_owned()), Epoch(4)).expect("nothing is replayed");
+    let error = history.check(&Fingerprint("q".to_owned()), Epoch(3)).expect_err("another plan");
+    assert!(matches!(error, RuntimeError::PlansMixed { .. }), "{error}");
+}
+
+#[test]
+fn entries_are_replayed_by_the_plan_that_wrote_them_alone() {
+    let mut all = entries();
+    all.push(entry(5, vec![plan("q")]));
+    all.push(entry(6, vec![plan("q"), slice(0, 30, 31)]));
+    let history = history(&all);
+    assert_eq!(history.plan_began(), Some(Epoch(5)));
+    let (p, q) = (Fingerprint("p".to_owned()), Fingerprint("q".to_owned()));
+    history.check(&q, Epoch(4)).expect("a snapshot where the first plan ends");
+    history.check(&q, Epoch(5)).expect("only the second plan's");
+    for (plan, after) in [(&q, 3), (&p, 4), (&p, 3)] {
+        let error = history.check(plan, Epoch(after)).expect_err("two plans");
+        assert!(matches!(error, RuntimeError::PlansMixed { .. }), "{error}");
+    }
 }

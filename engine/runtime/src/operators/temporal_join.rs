@@ -13,6 +13,7 @@
 
 mod keys;
 mod snapshot;
+pub(super) mod migrate;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -130,12 +131,11 @@ impl TemporalJoin {
             return Err(build("the keys of its two sides have different types".to_owned()));
         }
         let condition = join.condition.clone().map(|one| Evaluator::new(id, LEFT, vec![one]));
-        let has_condition = condition.is_some();
         let spec = Spec {
             id: id.to_owned(),
             schema: SchemaRef::clone(schema),
-            left_columns: kept_columns(&join.output, left_schema, has_condition, left_index),
-            right_columns: kept_columns(&join.output, right_schema, has_condition, right_index),
+            left_columns: join.kept_left(left_schema.fields().len()),
+            right_columns: join.kept_right(right_schema.fields().len()),
             left_schema: SchemaRef::clone(left_schema),
             right_schema: SchemaRef::clone(right_schema),
             keep_unmatched: join.keep_unmatched,
@@ -499,31 +499,6 @@ impl Spec {
         }
         let rows = self.output_rows(left, &right, batch.row_count())?;
         Ok(batch.with_rows(rows))
-    }
-}
-
-/// The columns of one side that the output or the condition needs.
-fn kept_columns(
-    output: &[JoinColumn],
-    schema: &SchemaRef,
-    keeps_all: bool,
-    index: fn(&JoinColumn) -> Option<usize>,
-) -> Vec<usize> {
-    let needed = |column: &usize| keeps_all || output.iter().any(|one| index(one) == Some(*column));
-    (0..schema.fields().len()).filter(needed).collect()
-}
-
-fn left_index(column: &JoinColumn) -> Option<usize> {
-    match column {
-        JoinColumn::Left(index) => Some(*index),
-        JoinColumn::Right(_) => None,
-    }
-}
-
-fn right_index(column: &JoinColumn) -> Option<usize> {
-    match column {
-        JoinColumn::Left(_) => None,
-        JoinColumn::Right(index) => Some(*index),
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod groups;
 mod snapshot;
+pub(super) mod migrate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

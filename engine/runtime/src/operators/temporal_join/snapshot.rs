@@ -21,8 +21,8 @@ use crate::row_store::RowStore;
 use crate::slots::Slots;
 
 const PROGRESS: &str = "progress";
-const LEFT: &str = "left";
-const VERSIONS: &str = "versions";
+pub(super) const LEFT: &str = "left";
+pub(super) const VERSIONS: &str = "versions";
 const TIMERS: &str = "timers";
 
 /// The state at one moment.
@@ -233,12 +233,12 @@ fn keys_of(spec: &Spec, batch: &RecordBatch) -> Result<EncodedKeys, ArrowError> 
     spec.codec.encode(&columns.collect::<Result<Vec<_>, _>>()?, batch.num_rows())
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {
     let found = batch.column_by_name(name);
     found.ok_or_else(|| mismatch(&format!("there is no column `{name}`")))
 }
 
-fn table<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, ArrowError> {
+pub(super) fn table<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, ArrowError> {
     let found = tables.iter().find(|table| table.name == name);
     found.ok_or_else(|| mismatch(&format!("there is no table `{name}`")))
 }

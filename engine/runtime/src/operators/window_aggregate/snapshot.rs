@@ -22,7 +22,7 @@ use crate::operator::FrozenState;
 use crate::slots::slot;
 
 const PROGRESS: &str = "progress";
-const GROUPS: &str = "groups";
+pub(super) const GROUPS: &str = "groups";
 
 /// Columns of `groups` before the keys: window start and number.
 const LEADING: usize = 2;
@@ -91,6 +91,11 @@ impl FrozenState for Frozen {
     }
 }
 
+/// Name of the table of an aggregate's entries, and how its columns of `groups` begin.
+pub(super) fn aggregate_table(index: usize) -> String {
+    format!("aggregate_{index}")
+}
+
 /// One window's batch of `groups`, then of each `aggregate_N`.
 fn window_tables(
     spec: &Spec,
@@ -110,10 +115,13 @@ fn window_tables(
     for (index, accumulator) in groups.accumulators.iter().enumerate() {
         let state = accumulator.state()?;
         columns.extend(
-            state.cells.into_iter().map(|(name, cell)| (format!("aggregate_{index}_{name}"), cell)),
+            state
+                .cells
+                .into_iter()
+                .map(|(name, cell)| (format!("{}_{name}", aggregate_table(index)), cell)),
         );
         if let Some(entries) = state.entries {
-            let name = format!("aggregate_{index}");
+            let name = aggregate_table(index);
             entry_tables.push((name, entry_table(start, &hashes, entries)?));
         }
     }
@@ -182,7 +190,7 @@ fn restored_groups(
             next_cell += 1;
         }
         if shape.entries.is_some() {
-            let table = table(tables, &format!("aggregate_{index}"))?;
+            let table = table(tables, &aggregate_table(index))?;
             state.entries = Some(restored_entries(table, start)?);
         }
         accumulator.restore(&state)?;
@@ -205,7 +213,7 @@ fn restored_entries(table: &Table, start: i64) -> Result<Entries, ArrowError> {
     Ok(Entries { slots, columns: columns.map(|column| ("", Arc::clone(column))).collect() })
 }
 
-fn table<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, ArrowError> {
+pub(super) fn table<'a>(tables: &'a [Table], name: &str) -> Result<&'a Table, ArrowError> {
     let found = tables.iter().find(|table| table.name == name);
     found.ok_or_else(|| mismatch(format!("there is no table `{name}`")))
 }

@@ -1,0 +1,69 @@
+//! A rebuild: the shadows' readers read up to where the others stand, which stand still meanwhile.
+
+use planner::dataflow::shadow_of;
+use stream::{Item, Watermark};
+
+use super::{Chosen, Driver, partition_number};
+use crate::error::RuntimeError;
+use crate::inbox::Piece;
+
+impl Driver {
+    /// Folds what the shadows read until they have caught up. Whether it was stopped before.
+    pub(super) fn rebuild(&mut self) -> Result<bool, RuntimeError> {
+        loop {
+            self.check_failure()?;
+            self.look_at_ends()?;
+            if self.inbox.lock().is_stopping {
+                return Ok(true);
+            }
+            self.meet_idle()?;
+            if self.is_all_caught_up() {
+                self.meet_watermarks()?;
+                return Ok(false);
+            }
+            let now = self.clock.monotonic();
+            self.cut_if_due(now)?;
+            self.show(false);
+            let wait = self.next_timer(now);
+            match self.choose(wait) {
+                Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
+                    self.tick()?;
+                    self.fold_fetched(reader, partition, *fetched)?;
+                }
+                Some(Chosen::Piece(_, _, Piece::SliceEnd) | Chosen::News) | None => {}
+            }
+        }
+    }
+
+    /// A partition that is idle where the others stand is idle for a shadow that has come so far.
+    fn meet_idle(&mut self) -> Result<(), RuntimeError> {
+        for reader in 0..self.readers.len() {
+            let Some(main) = shadow_of(&self.readers[reader].name) else { continue };
+            for partition in 0..self.readers[reader].partitions.len() {
+                let number = partition_number(partition);
+                let view = &self.readers[reader];
+                if view.partitions[partition].is_caught_up()
+                    && self.fold.is_idle(&main, number)
+                    && !self.fold.is_idle(&view.name, number)
+                {
+                    self.set_idle(reader, partition)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Time that passed without records (`idle_advance`, partitions that were idle once) has passed
+    /// for the shadows, too.
+    fn meet_watermarks(&mut self) -> Result<(), RuntimeError> {
+        for reader in 0..self.readers.len() {
+            let name = self.readers[reader].name.clone();
+            let Some(main) = shadow_of(&name) else { continue };
+            let target = self.fold.watermark(&main).unwrap_or(Watermark::NONE);
+            if Some(target) > self.fold.watermark(&name) {
+                self.fold_item(Item::Advance { reader: name, watermark: target })?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! A start with another plan than the one before: what is kept, what is rebuilt, and in which order.
+//!
+//! A run is a sequence of *stages*, each a plan of its own that begins where the one before has
+//! left its snapshot. A tail of the journal is settled by the plan that wrote it; then models are
+//! rebuilt beside those that stand still; then the project's own plan goes on. **Invariant:** a plan
+//! changes only where a snapshot ends the journal. So the way from one plan to the next is the same
+//! when it is gone again after a crash: the snapshot is migrated anew, and what the journal has after
+//! it is replayed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use planner::dataflow::upgrade::{Reason, Upgrade, Verdict, Weight};
+use planner::dataflow::{Dataflow, Rebuild, shadow_of};
+use state::Manifest;
+use stream::{Epoch, Fingerprint};
+
+use crate::error::RuntimeError;
+use crate::history::History;
+use crate::run::RunPlan;
+
+mod inspect;
+mod text;
+
+pub use inspect::{PlanPicture, RebuildInput, inspect};
+
+/// Plans the text of a plan again: the runtime itself reads no SQL.
+pub type Compile = Arc<dyn Fn(&str) -> Result<Dataflow, String> + Send + Sync>;
+
+/// What the user said of a changed plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpgradeOptions {
+    /// All that the comparison says is accepted.
+    pub accepts_plan: bool,
+    /// These models are rebuilt, changed or not, with all that read them.
+    pub rebuild: BTreeSet<String>,
+    /// What is rebuilt writes its rows again.
+    pub re_emits: bool,
+}
+
+/// What a part of a run is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The project's plan goes on. May find that another stage has to come first.
+    Live,
+    /// The plan that wrote the journal's tail replays it, takes a snapshot and ends.
+    Settle,
+    /// Models are rebuilt up to where the others stand.
+    Rebuild(Rebuild),
+    /// As `Live`, after a rebuild: what was asked for has been done.
+    Join,
+}
+
+impl Stage {
+    /// Whether another stage follows.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Live | Self::Join => false,
+            Self::Settle | Self::Rebuild(_) => true,
+        }
+    }
+
+    /// Models whose state is forgotten where this stage begins.
+    pub(crate) fn dropped(&self) -> BTreeSet<String> {
+        match self {
+            Self::Rebuild(rebuild) => rebuild.models.clone(),
+            Self::Live | Self::Settle | Self::Join => BTreeSet::new(),
+        }
+    }
+}
+
+/// A stage and its plan.
+pub(crate) struct Next {
+    pub(crate) plan: RunPlan,
+    pub(crate) stage: Stage,
+}
+
+/// The plan by which the journal ends.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) text: String,
+}
+
+impl InForce {
+    /// The journal's last plan; of a journal that was trimmed the newest snapshot's.
+    pub(crate) fn of(history: &History, newest: Option<&Manifest>) -> Option<Self> {
+        let of_snapshot = newest.map(|manifest| Self {
+            fingerprint: manifest.about.fingerprint.clone(),
+            text: manifest.about.project.clone(),
+        });
+        let of_journal = history.plan().map(|(fingerprint, text)| Self {
+            fingerprint: fingerprint.clone(),
+            text: text.to_owned(),
+        });
+        of_journal.or(of_snapshot)
+    }
+
+    /// What is being rebuilt by it.
+    fn rebuild(&self) -> Option<Rebuild> {
+        text::split(&self.text).0
+    }
+}
+
+/// The dataflow of a plan that was written.
+///
+/// # Errors
+/// [`RuntimeError::PlanUnreadable`].
+pub(crate) fn dataflow_of(
+    plan: &RunPlan,
+    fingerprint: &Fingerprint,
+    written: &str,
+) -> Result<Dataflow, RuntimeError> {
+    let unreadable = |reason: String| RuntimeError::PlanUnreadable { reason };
+    let (rebuild, project) = text::split(written);
+    let mut dataflow = (plan.compile)(project).map_err(unreadable)?;
+    if let Some(rebuild) = rebuild {
+        dataflow = dataflow.rebuilding(&rebuild);
+    }
+    if dataflow.fingerprint() != *fingerprint {
+        return Err(unreadable("this engine makes another dataflow of it".to_owned()));
+    }
+    Ok(dataflow)
+}
+
+/// Which stage has to come before this one, if any. `newest` is the snapshot that a start would use,
+/// `history` what the journal says.
+///
+/// # Errors
+/// [`RuntimeError::PlanChanged`] if the change is not accepted; [`RuntimeError::PlanUnreadable`].
+pub(crate) fn before(
+    (plan, stage): (&RunPlan, &Stage),
+    in_force: &InForce,
+    (history, newest): (&History, Option<&Manifest>),
+) -> Result<Option<Next>, RuntimeError> {
+    let is_same = in_force.fingerprint == plan.fingerprint;
+    let has_tail = newest.map(|manifest| manifest.about.epoch) != Some(history.epoch);
+    match stage {
+        Stage::Settle => return Ok(None),
+        Stage::Rebuild(_) | Stage::Join if is_same || !has_tail => return Ok(None),
+        Stage::Live if is_same && plan.options.upgrade.rebuild.is_empty() => return Ok(None),
+        Stage::Live | Stage::Rebuild(_) | Stage::Join => {}
+    }
+    let old = dataflow_of(plan, &in_force.fingerprint, &in_force.text)?;
+    if *stage == Stage::Live
+        && let Some(rebuild) = in_force.rebuild()
+        && plan.dataflow.rebuilding(&rebuild).fingerprint() == in_force.fingerprint
+    {
+        // The project is the same: the rebuild goes on where it was.
+        return Ok(Some(rebuilding(plan, rebuild)));
+    }
+    let rebuild = match stage {
+        Stage::Live => decide(plan, &old, in_force.rebuild().as_ref())?,
+        Stage::Settle | Stage::Rebuild(_) | Stage::Join => None,
+    };
+    if has_tail {
+        let plan = RunPlan {
+            dataflow: old,
+            fingerprint: in_force.fingerprint.clone(),
+            project_text: in_force.text.clone(),
+            ..plan.clone()
+        };
+        return Ok(Some(Next { plan, stage: Stage::Settle }));
+    }
+    Ok(rebuild.map(|rebuild| rebuilding(plan, rebuild)))
+}
+
+/// The plan that rebuilds models of this one.
+fn rebuilding(plan: &RunPlan, rebuild: Rebuild) -> Next {
+    let dataflow = plan.dataflow.rebuilding(&rebuild);
+    let mut plan = RunPlan {
+        fingerprint: dataflow.fingerprint(),
+        project_text: text::with_rebuild(&plan.project_text, &rebuild),
+        dataflow,
+        ..plan.clone()
+    };
+    // Its end is where the others stand, not that of the input.
+    (plan.options.is_once, plan.options.closes_windows) = (false, false);
+    Next { plan, stage: Stage::Rebuild(rebuild) }
+}
+
+/// What is rebuilt of an edit that the user accepts.
+fn decide(
+    plan: &RunPlan,
+    old: &Dataflow,
+    unfinished: Option<&Rebuild>,
+) -> Result<Option<Rebuild>, RuntimeError> {
+    let upgrade = compare(old, &plan.dataflow, unfinished);
+    let options = &plan.options.upgrade;
+    let rebuild = rebuild_of(&upgrade, old, (&plan.dataflow, options));
+    let refused: Vec<String> = upgrade
+        .models
+        .iter()
+        .filter(|change| change.verdict.needs_acceptance() && !options.accepts_plan)
+        .map(|change| change.model.clone())
+        .filter(|model| !plan.dataflow.downstream(&options.rebuild).contains(model))
+        .collect();
+    if !refused.is_empty() {
+        return Err(RuntimeError::PlanChanged { upgrade: Box::new(upgrade), refused });
+    }
+    let dataflow = plan.dataflow.rebuilding(&rebuild);
+    let has_shadows = dataflow.sources().any(|(_, source)| shadow_of(&source.reader).is_some());
+    Ok((has_shadows || !rebuild.silent.is_empty()).then_some(rebuild))
+}
+
+/// What an edit does to the state, that of an unfinished rebuild included.
+pub(crate) fn compare(old: &Dataflow, new: &Dataflow, unfinished: Option<&Rebuild>) -> Upgrade {
+    let mut upgrade = Upgrade::between(old, new);
+    for change in &mut upgrade.models {
+        let is_unfinished = unfinished.is_some_and(|one| one.models.contains(&change.model));
+        if is_unfinished && change.verdict != Verdict::Removed {
+            change.verdict = Verdict::Rebuild;
+            let text = "its rebuild had not ended when the project was changed".to_owned();
+            change.reasons.insert(0, Reason { weight: Weight::Rebuild, text });
+        }
+    }
+    upgrade
+}
+
+/// What has to be built up: what is new or changed too much, what the user names, and all that read
+/// one of these.
+pub(crate) fn rebuild_of(
+    upgrade: &Upgrade,
+    old: &Dataflow,
+    (new, options): (&Dataflow, &UpgradeOptions),
+) -> Rebuild {
+    let added: BTreeSet<&str> = upgrade.with(Verdict::Added).collect();
+    let mut models: BTreeSet<String> = upgrade.with(Verdict::Rebuild).map(str::to_owned).collect();
+    models.extend(added.iter().map(|model| (*model).to_owned()));
+    models.extend(options.rebuild.iter().cloned());
+    let models = new.downstream(&models);
+    let is_silent = |model: &&String| !options.re_emits && !added.contains(model.as_str());
+    let readers = old.sources().map(|(_, source)| source.reader.clone());
+    Rebuild {
+        silent: models.iter().filter(is_silent).cloned().collect(),
+        models,
+        readers: readers.filter(|reader| shadow_of(reader).is_none()).collect(),
+    }
+}
+
+/// What stands against a start with a changed plan, for people.
+pub(crate) struct Refusal<'a>(pub(crate) &'a Upgrade, pub(crate) &'a [String]);
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for model in self.1 {
+            let Some(change) = self.0.of(model) else { continue };
+            let reason = match change.reasons.first() {
+                Some(reason) => reason.text.as_str(),
+                None => "its state would be forgotten, its topic stays",
+            };
+            write!(f, "\n  {model}: {}, {reason}", change.verdict.word())?;
+        }
+        Ok(())
+    }
+}
+
+/// The epoch of which a snapshot of another plan may be taken over: where that plan ends.
+pub(crate) fn switch_epoch(history: &History, plan: &RunPlan) -> Option<Epoch> {
+    match history.plan() {
+        // The journal has gone on by our plan already.
+        Some((fingerprint, _)) if *fingerprint == plan.fingerprint => {
+            history.plan_began().map(|epoch| Epoch(epoch.0.saturating_sub(1)))
+        }
+        _ => Some(history.epoch),
+    }
+}

@@ -1,0 +1,18 @@
+//! A project that changes between two runs: what is kept, what is rebuilt, and that every row is
+//! there once. The real binary on the embedded broker.
+
+#[path = "support/command.rs"]
+mod command;
+#[path = "support/running.rs"]
+mod running;
+
+#[path = "upgrades/shop.rs"]
+mod shop;
+#[path = "upgrades/kept.rs"]
+mod kept;
+#[path = "upgrades/rebuilt.rs"]
+mod rebuilt;
+#[path = "upgrades/crashes.rs"]
+mod crashes;
+#[path = "upgrades/plans.rs"]
+mod plans;

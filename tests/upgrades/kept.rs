@@ -1,0 +1,144 @@
+//! Edits that keep the state.
+
+use crate::shop::{COPIES, EARLY, LATE, Shop, all, edited, first, from_scratch};
+
+#[test]
+fn descriptions_formatting_and_topic_settings_change_nothing() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    shop.run(&[]);
+    let text = std::fs::read_to_string(shop.folder.path().join("models/m.yml")).expect("a file");
+    let text = text
+        .replace("    key: k\n", "    description: what it is\n    owner: me\n    key: k\n")
+        .replace("SELECT k, n,", "SELECT  k /* the key */, n,")
+        .replace("partitions: 1}", "partitions: 1, config: {retention.ms: \"-1\"}}");
+    shop.folder.write("models/m.yml", text);
+    shop.folder.write(
+        "tests/t.yml",
+        "tests:\n  - name: t\n    model: copies\n    type: schema\n    assertions:\n      - not_null: {columns: [k]}\n",
+    );
+    let plan = shop.folder.succeed(&["plan"]);
+    assert_eq!(plan.matches("unchanged").count(), 2, "{plan}");
+    shop.click(&LATE);
+    shop.close();
+    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
+    assert_eq!(shop.lines("copies").len(), 10);
+}
+
+#[test]
+fn a_column_that_is_added_needs_no_flag_and_leaves_other_models_alone() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    shop.run(&[]);
+    shop.become_of(&edited("copies", "SELECT k,", "SELECT UPPER(country) AS loud, k,"));
+    let plan = shop.folder.succeed(&["plan"]);
+    assert!(
+        plan.contains("column `loud` is added") && plan.contains("next: engine run\n"),
+        "{plan}"
+    );
+    shop.click(&LATE);
+    shop.close();
+    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
+    let copies = shop.lines("copies");
+    assert_eq!(copies.iter().filter(|line| line.contains("loud")).count(), 4, "{copies:?}");
+    assert_eq!(copies.len(), 10);
+}
+
+#[test]
+fn an_aggregate_that_is_added_counts_from_here_on_once_it_is_accepted() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    shop.run(&[]);
+    shop.become_of(&edited("minutes", "SUM(n) AS total", "MIN(n) AS least, SUM(n) AS total"));
+    let err = shop.refused();
+    assert!(err.contains("minutes: compatible, aggregate MIN is new"), "{err}");
+    shop.click(&LATE);
+    shop.run(&["--accept-plan", "--close-windows"]);
+    assert_eq!(
+        shop.lines("minutes"),
+        [
+            r#"{"k":"a","minute":"2026-01-01T00:00:00","clicks":2,"total":4}"#,
+            r#"{"k":"a","minute":"2026-01-01T00:01:00","clicks":2,"least":7,"total":12}"#,
+            r#"{"k":"a","minute":"2026-01-01T00:02:00","clicks":1,"least":9,"total":9}"#,
+            r#"{"k":"b","minute":"2026-01-01T00:00:00","clicks":1,"total":2}"#,
+            r#"{"k":"b","minute":"2026-01-01T00:01:00","clicks":3,"least":8,"total":18}"#,
+            r#"{"k":"b","minute":"2026-01-01T00:03:00","clicks":1,"least":10,"total":10}"#,
+        ]
+    );
+    // The next start knows the plan.
+    shop.run(&[]);
+}
+
+#[test]
+fn an_aggregate_that_is_gone_or_moved_leaves_the_others_their_values() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    shop.run(&[]);
+    shop.become_of(&edited(
+        "minutes",
+        "COUNT(*) AS clicks, SUM(n) AS total",
+        "SUM(n) AS total, AVG(n) AS mean",
+    ));
+    shop.click(&LATE);
+    shop.run(&["--accept-plan", "--close-windows"]);
+    let lines = shop.lines("minutes");
+    assert!(
+        lines.contains(
+            &r#"{"k":"b","minute":"2026-01-01T00:01:00","total":18,"mean":8}"#.to_owned()
+        ),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn a_changed_filter_is_kept_where_it_is_accepted() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    shop.run(&[]);
+    shop.become_of(&edited("copies", "n > 0", "n > 7"));
+    let err = shop.refused();
+    assert!(err.contains("copies: compatible") && err.contains("minutes: compatible"), "{err}");
+    shop.click(&LATE);
+    shop.run(&["--accept-plan", "--close-windows"]);
+    assert_eq!(shop.lines("copies").len(), 9, "the seventh is filtered");
+    let lines = shop.lines("minutes");
+    let open = r#"{"k":"a","minute":"2026-01-01T00:01:00","clicks":1,"total":5}"#;
+    assert!(lines.contains(&open.to_owned()), "{lines:#?}");
+}
+
+#[test]
+fn a_model_that_is_gone_is_forgotten_once_that_is_accepted() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    shop.run(&[]);
+    let before = shop.lines("minutes");
+    shop.become_of(&[("copies", COPIES.to_owned())]);
+    let err = shop.refused();
+    assert!(
+        err.contains("minutes: removed, its state would be forgotten, its topic stays"),
+        "{err}"
+    );
+    shop.click(&LATE);
+    shop.run(&["--accept-plan"]);
+    assert_eq!(shop.lines("copies").len(), 10);
+    assert_eq!(shop.lines("minutes"), before);
+    let inspected = shop.folder.succeed(&["state", "inspect"]);
+    assert!(!inspected.contains("minutes/"), "{inspected}");
+}
+
+#[test]
+fn what_a_killed_run_left_is_settled_by_the_plan_that_wrote_it() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    let run = shop.start_until(&[], 6);
+    run.signal("KILL");
+    run.end();
+    // The clicks between are the old plan's if it had read them, else the new one's.
+    shop.become_of(&edited("copies", "SELECT k,", "SELECT UPPER(country) AS loud, k,"));
+    shop.click(&LATE);
+    shop.close();
+    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
+    let copies = shop.lines("copies");
+    assert_eq!(copies.iter().filter(|line| line.contains("loud")).count(), 4, "{copies:?}");
+    assert_eq!(copies.len(), 10);
+}
