@@ -4,6 +4,7 @@
 #[path = "support/command.rs"]
 mod command;
 #[path = "support/running.rs"]
+#[expect(dead_code, reason = "the tests of the command line use the rest")]
 mod running;
 
 #[path = "upgrades/shop.rs"]

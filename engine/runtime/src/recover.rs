@@ -183,10 +183,11 @@ pub(crate) fn recover(
         });
     }
     history.check(&plan.fingerprint, found.map_or(Epoch(0), |one| one.about.epoch))?;
-    let mut positions = history.positions(found);
-    if let Some(found) = found.filter(|one| one.about.fingerprint != plan.fingerprint) {
-        forget_others(&mut positions, found, &plan.dataflow);
-    }
+    let taken_over = found.map(|found| match found.about.fingerprint == plan.fingerprint {
+        true => found.clone(),
+        false => without_others(found, &plan.dataflow),
+    });
+    let positions = history.positions(taken_over.as_ref());
     let is_named =
         |one: &InForce| one.fingerprint == plan.fingerprint && one.text == plan.project_text;
     Ok(Recovered::Past(Box::new(Past {
@@ -209,16 +210,16 @@ fn newest_of<'a>(listed: &'a [Listed], history: &History) -> Option<&'a Manifest
     complete.find(|manifest| history.has_led_to(manifest))
 }
 
-/// Where another plan's readers stood means nothing to shadows, which begin anew, and to readers
-/// that have got another topic.
-fn forget_others(positions: &mut Positions, snapshot: &Manifest, dataflow: &Dataflow) {
-    positions.retain(|(reader, _), _| {
-        let mut then = snapshot.about.readers.iter();
-        let then = then.find(|one| one.reader == *reader).map(|one| &one.topic);
-        let now = dataflow.sources().find(|(_, source)| source.reader == *reader);
-        let is_other = then.zip(now).is_some_and(|(then, (_, now))| *then != now.topic);
-        !is_other && shadow_of(reader).is_none()
+/// A snapshot of another plan without the readers that begin anew: shadows, and those that have got
+/// another topic.
+fn without_others(snapshot: &Manifest, dataflow: &Dataflow) -> Manifest {
+    let mut snapshot = snapshot.clone();
+    snapshot.about.readers.retain(|then| {
+        let now = dataflow.sources().find(|(_, source)| source.reader == then.reader);
+        let is_other = now.is_some_and(|(_, now)| now.topic != then.topic);
+        !is_other && shadow_of(&then.reader).is_none()
     });
+    snapshot
 }
 
 /// Whether the topics are still those that were read.
