@@ -142,3 +142,43 @@ fn what_a_killed_run_left_is_settled_by_the_plan_that_wrote_it() {
     assert_eq!(copies.iter().filter(|line| line.contains("loud")).count(), 4, "{copies:?}");
     assert_eq!(copies.len(), 10);
 }
+
+/// The join keeps other columns: some go, and one that is computed comes.
+#[test]
+fn a_temporal_join_keeps_its_versions_and_the_rows_that_wait() {
+    let joined = |columns: &str| {
+        let sql = format!(
+            "SELECT {columns} FROM {{{{ source(\"clicks\") }}}} AS c LEFT JOIN {{{{ source(\"items\") }}}} FOR SYSTEM_TIME AS OF c.at AS i ON c.country = i.country"
+        );
+        vec![("joined", sql)]
+    };
+    let lines = b"{\"country\":\"de\",\"spare\":\"s\",\"name\":\"Germany\",\"since\":\"2026-01-01T00:00:00Z\"}\n{\"country\":\"fr\",\"spare\":\"t\",\"name\":\"France\",\"since\":\"2026-01-01T00:00:00Z\"}\n";
+    let with_items = |models: &[(&'static str, String)]| {
+        let shop = Shop::new(models);
+        assert_eq!(shop.folder.engine_with(&["topic", "produce", "items"], lines).code, 0);
+        shop
+    };
+    let shop = with_items(&joined("c.n AS k, i.spare, c.k AS who, c.at, i.name"));
+    shop.click(&EARLY);
+    shop.run(&[]);
+    let before = shop.lines("joined");
+    assert_eq!(before.len(), 5, "one waits for the watermark");
+    let narrower = joined("c.k AS k, UPPER(i.name) AS name, c.at");
+    shop.become_of(&narrower);
+    let err = shop.refused();
+    assert!(err.contains("joined: compatible"), "{err}");
+    shop.click(&LATE);
+    shop.run(&["--accept-plan", "--close-windows"]);
+    let scratch = with_items(&narrower);
+    scratch.click(&all());
+    scratch.close();
+    let new: Vec<String> =
+        shop.lines("joined").into_iter().filter(|line| !before.contains(line)).collect();
+    assert_eq!(new.len(), 5);
+    let whole = scratch.lines("joined");
+    assert!(new.iter().all(|line| whole.contains(line)), "{new:#?}\n{whole:#?}");
+    // What it has not kept, it cannot give.
+    shop.become_of(&joined("c.k AS k, i.name, i.spare, c.at"));
+    let err = shop.refused();
+    assert!(err.contains("joined: rebuild, the temporal join needs `spare`"), "{err}");
+}

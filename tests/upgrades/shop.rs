@@ -8,7 +8,15 @@ pub(crate) const COPIES: &str =
 
 pub(crate) const MINUTES: &str = "SELECT k, TUMBLE_START(at, INTERVAL '1' MINUTE) AS minute, COUNT(*) AS clicks, SUM(n) AS total FROM {{ ref(\"copies\") }} GROUP BY k, TUMBLE(at, INTERVAL '1' MINUTE)";
 
-const SOURCES: &str = "sources:\n  - name: clicks\n    topic: clicks\n    columns: [{name: k}, {name: n, type: BIGINT}, {name: at}, {name: country}]\n";
+const SOURCES: &str = "sources:
+  - name: clicks
+    topic: clicks
+    columns: [{name: k}, {name: n, type: BIGINT}, {name: at}, {name: country}]
+  - name: items
+    topic: items
+    event_time: {column: since}
+    columns: [{name: country}, {name: spare}, {name: name}, {name: since}]
+";
 
 /// A click: key, number, second since midnight, country.
 pub(crate) type Click = (&'static str, i64, i64, &'static str);
@@ -110,7 +118,9 @@ impl Shop {
             self.folder.start(&[&["run", "--commit-interval", "20ms"], flags].concat());
         running.wait_for("embedded broker");
         for _ in 0..400 {
-            if self.lines("copies").len() >= copies {
+            // Until the first commit the topic may not be there.
+            let output = self.folder.engine(&["topic", "consume", "copies", "--until-end"]);
+            if output.out.lines().count() >= copies {
                 return running;
             }
         }
