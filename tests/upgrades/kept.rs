@@ -182,3 +182,29 @@ fn a_temporal_join_keeps_its_versions_and_the_rows_that_wait() {
     let err = shop.refused();
     assert!(err.contains("joined: rebuild, the temporal join needs `spare`"), "{err}");
 }
+
+#[test]
+fn without_the_snapshot_at_the_edit_the_old_plan_replays_to_there() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY[..3]);
+    shop.run(&[]);
+    shop.click(&EARLY[3..]);
+    shop.run(&[]);
+    let snapshots = shop.folder.path().join(".engine/state/default/snapshots");
+    let mut folders: Vec<_> = std::fs::read_dir(snapshots)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    folders.sort_unstable();
+    let table = folders.last().expect("a snapshot").join("0003.arrow");
+    let mut bytes = std::fs::read(&table).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&table, bytes).expect("it can be written");
+    shop.become_of(&edited("copies", "SELECT k,", "SELECT UPPER(country) AS loud, k,"));
+    shop.click(&LATE);
+    let output = shop.run(&["--close-windows"]);
+    assert!(output.err.contains("cannot be used"), "{}", output.err);
+    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
+    assert_eq!(shop.lines("copies").len(), 10);
+}

@@ -80,6 +80,13 @@ pub enum Note {
         /// Milliseconds between snapshots.
         interval_ms: u64,
     },
+    /// The project has changed, and models are built up again.
+    Rebuilding {
+        /// The models.
+        models: Vec<String>,
+        /// Those of them that do not write the rows again that they had written.
+        silent: Vec<String>,
+    },
     /// A snapshot cannot be used; an older one and a longer replay take its place.
     SnapshotUnusable {
         /// Its id.
@@ -93,7 +100,7 @@ impl Note {
     /// Whether the user should do something about it.
     pub fn is_warning(&self) -> bool {
         match self {
-            Self::Created { .. } => false,
+            Self::Created { .. } | Self::Rebuilding { .. } => false,
             Self::OtherPartitions { .. }
             | Self::OtherSetting { .. }
             | Self::VersionsExpire { .. }
@@ -126,6 +133,14 @@ impl fmt::Display for Note {
                 f,
                 "topic {topic} deletes after retention.ms={retention_ms}, snapshots are taken every {interval_ms} ms: after a crash it may no longer hold what must be read again; raise its retention, or take snapshots more often with `checkpoint_interval`"
             ),
+            Self::Rebuilding { models, silent } => {
+                let models = models.join(", ");
+                write!(f, "building up {models} from the retained input; other models wait")?;
+                if silent.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; what {} had written is not written again", silent.join(", "))
+            }
             Self::SnapshotUnusable { id, reason } => write!(
                 f,
                 "snapshot {id} cannot be used: {reason}; the replay begins earlier instead"

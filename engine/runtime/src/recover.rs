@@ -174,6 +174,12 @@ pub(crate) fn recover(
         history = ownership.reread()?;
         found = search.restore(&history, fold, &mut notes)?;
     }
+    if let Some(in_force) = &in_force
+        && (found.is_some() || history.is_whole)
+        && let Some(next) = upgrade::settle_first(plan, in_force, (&history, found))?
+    {
+        return Ok(Recovered::Before(Box::new(next)));
+    }
     if found.is_none() && !history.is_whole {
         return Err(RuntimeError::JournalTrimmed {
             topic: plan.names.journal(),

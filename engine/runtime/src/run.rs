@@ -272,7 +272,7 @@ fn run_stage(
         Recovered::Before(before) => return Ok(Ended::Before(*before)),
     };
     let mut notes = prepared.notes.clone();
-    notes.extend(past.notes.iter().cloned());
+    notes.extend(past.notes.iter().cloned().chain(stage.note()));
     plan.board.update(|status| {
         status.notes.clone_from(&notes);
         status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);

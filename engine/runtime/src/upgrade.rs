@@ -18,6 +18,7 @@ use stream::{Epoch, Fingerprint};
 
 use crate::error::RuntimeError;
 use crate::history::History;
+use crate::prepare::Note;
 use crate::run::RunPlan;
 
 mod inspect;
@@ -58,6 +59,17 @@ impl Stage {
         match self {
             Self::Live | Self::Join => false,
             Self::Settle | Self::Rebuild(_) => true,
+        }
+    }
+
+    /// What the user should know of it.
+    pub(crate) fn note(&self) -> Option<Note> {
+        match self {
+            Self::Rebuild(rebuild) => Some(Note::Rebuilding {
+                models: rebuild.models.iter().cloned().collect(),
+                silent: rebuild.silent.iter().cloned().collect(),
+            }),
+            Self::Live | Self::Settle | Self::Join => None,
         }
     }
 
@@ -155,15 +167,38 @@ pub(crate) fn before(
         Stage::Settle | Stage::Rebuild(_) | Stage::Join => None,
     };
     if has_tail {
-        let plan = RunPlan {
-            dataflow: old,
-            fingerprint: in_force.fingerprint.clone(),
-            project_text: in_force.text.clone(),
-            ..plan.clone()
-        };
-        return Ok(Some(Next { plan, stage: Stage::Settle }));
+        return Ok(Some(settling(plan, old, in_force)));
     }
     Ok(rebuild.map(|rebuild| rebuilding(plan, rebuild)))
+}
+
+/// What goes on if the snapshot at the journal's end turned out to be unusable: the plan in force
+/// replays to there and writes another. `found` is the one that can be used.
+///
+/// # Errors
+/// [`RuntimeError::PlanUnreadable`].
+pub(crate) fn settle_first(
+    plan: &RunPlan,
+    in_force: &InForce,
+    (history, found): (&History, Option<&Manifest>),
+) -> Result<Option<Next>, RuntimeError> {
+    let has_tail = found.map(|manifest| manifest.about.epoch) != Some(history.epoch);
+    if in_force.fingerprint == plan.fingerprint || !has_tail {
+        return Ok(None);
+    }
+    let old = dataflow_of(plan, &in_force.fingerprint, &in_force.text)?;
+    Ok(Some(settling(plan, old, in_force)))
+}
+
+/// The plan in force, to its end.
+fn settling(plan: &RunPlan, dataflow: Dataflow, in_force: &InForce) -> Next {
+    let plan = RunPlan {
+        dataflow,
+        fingerprint: in_force.fingerprint.clone(),
+        project_text: in_force.text.clone(),
+        ..plan.clone()
+    };
+    Next { plan, stage: Stage::Settle }
 }
 
 /// The plan that rebuilds models of this one.

@@ -133,8 +133,8 @@ impl Dataflow {
     pub fn downstream(&self, models: &BTreeSet<String>) -> BTreeSet<String> {
         let mut found = models.clone();
         for node in &self.nodes {
-            let reads = |input: &usize| found.contains(self.nodes[*input].id.model());
-            if !matches!(node.operator, Operator::Source(_)) && node.inputs.iter().any(reads) {
+            let mut read = node.inputs.iter().map(|input| &self.nodes[*input]);
+            if read.any(|input| is_of_model(input) && found.contains(input.id.model())) {
                 found.insert(node.id.model().to_owned());
             }
         }
@@ -144,7 +144,7 @@ impl Dataflow {
     /// Names of its models, in its order; shadows are none.
     pub fn models(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        let own = self.nodes.iter().filter(|node| !node.inputs.is_empty() && !node.id.is_shadow());
+        let own = self.nodes.iter().filter(|node| is_of_model(node) && !node.id.is_shadow());
         for node in own {
             if !names.contains(&node.id.model()) {
                 names.push(node.id.model());
@@ -217,7 +217,8 @@ impl Comparison<'_> {
             behind.extend(self.is.behind(index));
         }
         let mut read: Vec<&str> = Vec::new();
-        for node in behind.iter().map(|index| &self.new.nodes[*index]) {
+        let behind_it = behind.iter().map(|index| &self.new.nodes[*index]);
+        for node in behind_it.filter(|node| is_of_model(node)) {
             let upstream = node.id.model();
             if self.rebuilt.iter().any(|one| one == upstream) && !read.contains(&upstream) {
                 read.push(upstream);
@@ -255,7 +256,7 @@ impl Comparison<'_> {
             .nodes
             .iter()
             .enumerate()
-            .filter(move |(_, node)| !node.inputs.is_empty() && node.id.model() == model)
+            .filter(move |(_, node)| is_of_model(node) && node.id.model() == model)
     }
 
     fn old_node(&self, node: &Node) -> Option<(usize, &Node)> {
@@ -277,6 +278,11 @@ impl ModelChange {
         };
         Self { model: model.to_owned(), verdict, reasons }
     }
+}
+
+/// Whether the node belongs to a model; sources belong to nobody.
+fn is_of_model(node: &Node) -> bool {
+    !matches!(node.operator, Operator::Source(_))
 }
 
 fn is_stateful(node: &Node) -> bool {

@@ -40,3 +40,6 @@ pub(super) fn split(text: &str) -> (Option<Rebuild>, &str) {
     let rebuild = Rebuild { models: read.models, silent: read.silent, readers: readers.collect() };
     (Some(rebuild), project)
 }
+
+#[cfg(test)]
+mod tests;

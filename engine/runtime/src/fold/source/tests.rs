@@ -170,3 +170,26 @@ fn a_snapshot_restores_partitions_and_watermarks() {
     assert_eq!(restored.partition_watermark(1), Watermark(15));
     assert!(restored.is_idle(1) && !restored.is_idle(0));
 }
+
+/// Two readers become one: the greater watermarks, and the idleness of the one that had the name.
+#[test]
+fn a_shadow_that_is_not_needed_any_more_leaves_its_watermarks() {
+    let row = |reader: &str, number: i32, watermark: i64, is_idle: bool, whole: i64| {
+        let partition = Partition { watermark: Watermark(watermark), is_idle };
+        (ReaderName(Arc::from(reader)), number, partition, Watermark(whole))
+    };
+    let table = table_of(&[
+        row("a", 0, 10, true, 10),
+        row("a", 1, 5, false, 10),
+        row("gone", 0, 99, false, 99),
+        row("rebuild/a", 0, 12, false, 11),
+        row("rebuild/a", 2, 3, true, 11),
+    ]);
+    let renamed = renamed(&table, |reader| match &*reader.0 {
+        "a" | "rebuild/a" => Some(ReaderName(Arc::from("a"))),
+        _ => None,
+    });
+    let expected =
+        table_of(&[row("a", 0, 12, true, 11), row("a", 1, 5, false, 11), row("a", 2, 3, true, 11)]);
+    assert_eq!(renamed.expect("the table's own columns"), expected);
+}
