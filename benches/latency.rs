@@ -26,11 +26,13 @@ mod engine;
 #[expect(dead_code, reason = "tests use the rest")]
 mod kafka;
 #[path = "support/load.rs"]
+#[expect(dead_code, reason = "another bench uses the rest")]
 mod load;
 #[path = "support/usage.rs"]
 #[expect(dead_code, reason = "another bench uses the rest")]
 mod usage;
 
+use clickstream::Settings;
 use load::{Failure, Load, per_mille, terminate};
 
 const CASES: [&str; 5] = [
@@ -50,7 +52,8 @@ fn main() -> Result<(), Failure> {
     let kafka = kafka::Kafka::start().ok_or("no Java and Maven here: nothing on a real Kafka")?;
     println!("load of the machine: {}; {rate} events/s for {measured:?}", usage::load());
     let seconds = cases.len() as u64 * (START + *measured).as_secs() + warm_up.as_secs();
-    let mut load = Load::open(&kafka.brokers(), rate * (seconds + 1), &[])?;
+    let settings = Settings { events: rate * (seconds + 1), ..Settings::default() };
+    let mut load = Load::open(&kafka.brokers(), settings, &[])?;
     let mut engine = load.engine(&[])?;
     load.send(*rate, *warm_up)?;
     terminate(&mut engine)?;
@@ -99,10 +102,7 @@ impl Arguments {
 
 fn measure(arguments: &Arguments, load: &mut Load, case: &str) -> Result<(), Failure> {
     let (delivery, interval) = case.split_once('@').ok_or("a case is DELIVERY@INTERVAL")?;
-    let text = std::fs::read_to_string(load.project().path().join("stream_project.yml"))?;
-    let kept = text.split("  engine:").next().unwrap_or_default();
-    load.project()
-        .write("stream_project.yml", &format!("{kept}  engine:\n    delivery: {delivery}\n"));
+    load.configure(&[("delivery", delivery)])?;
     let mut engine = load.engine(&["--commit-interval", interval])?;
     load.send(arguments.rate, START)?;
     let (from, cpu) = (load.now(), usage::cpu_of(engine.id()));

@@ -33,6 +33,7 @@ mod load;
 #[expect(dead_code, reason = "another bench uses the rest")]
 mod usage;
 
+use clickstream::Settings;
 use load::{Failure, Load, per_mille, terminate};
 
 const RATE: u64 = 20_000;
@@ -57,7 +58,8 @@ fn main() -> Result<(), Failure> {
         }
     }
     let kafka = kafka::Kafka::start().ok_or("no Java and Maven here: nothing on a real Kafka")?;
-    let mut load = Load::open(&kafka.brokers(), rate * (minutes + 1) * 60, &TOPIC_SETTINGS)?;
+    let settings = Settings { events: rate * (minutes + 1) * 60, ..Settings::default() };
+    let mut load = Load::open(&kafka.brokers(), settings, &TOPIC_SETTINGS)?;
     let mut engine = load.engine(&[])?;
     let pid = engine.id();
     let mut file = fs::File::create(&out)?;

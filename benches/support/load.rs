@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,10 @@ const TOPICS: [(&str, &str); 6] = [
 ];
 
 const OUTPUT_PARTITIONS: i32 = 24;
+
+/// The project's root file, and where its settings of the engine begin.
+const ROOT: &str = "stream_project.yml";
+const ENGINE: &str = "  engine:\n";
 
 /// How long the last events are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,15 +85,13 @@ impl Load {
     /// Those of Kafka and of the file system.
     pub(crate) fn open(
         brokers: &str,
-        events: u64,
+        settings: Settings,
         topic_settings: &[&str],
     ) -> Result<Self, Failure> {
         let project = Project::ecommerce_on(brokers, "load");
-        let settings = Settings { events, products: 5_000, rate: 500.0, seed: 7 };
         let (versions, events) = clickstream::generate(settings);
         for (topic, partitions) in TOPICS {
-            let is_input = topic == PRODUCTS;
-            let settings = topic_settings.iter().filter(|_| !is_input);
+            let settings = topic_settings.iter().filter(|_| topic != PRODUCTS);
             let settings = settings.flat_map(|setting| ["--config", setting]);
             let create = ["topic", "create", topic, "--partitions", partitions];
             project.run(&create.into_iter().chain(settings).collect::<Vec<_>>());
@@ -119,15 +122,41 @@ impl Load {
         self.clock.monotonic()
     }
 
-    /// Starts the engine on what is there and what comes.
+    /// Sets `runtime.engine`, a line a setting.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn configure(&self, settings: &[(&str, &str)]) -> Result<(), Failure> {
+        let text = std::fs::read_to_string(self.project.path().join(ROOT))?;
+        let (kafka, _) = text.split_once(ENGINE).unwrap_or((&text, ""));
+        let lines = settings.iter().map(|(name, value)| format!("    {name}: {value}\n"));
+        let text = format!("{kafka}{ENGINE}{}", lines.collect::<String>());
+        self.project.write(ROOT, &text);
+        Ok(())
+    }
+
+    /// Starts `engine run` on what is there and what comes.
     ///
     /// # Errors
     /// Those of the system.
     pub(crate) fn engine(&self, arguments: &[&str]) -> Result<Child, Failure> {
-        let messages = std::fs::File::create(self.project.path().join("messages.txt"))?;
+        let messages = std::fs::File::create(self.messages(arguments))?;
         let arguments = [&["run"], arguments].concat();
         let mut command = self.project.command(&arguments);
         Ok(command.stdout(Stdio::null()).stderr(messages).spawn()?)
+    }
+
+    /// Where an engine that was started with these arguments writes its messages.
+    pub(crate) fn messages(&self, arguments: &[&str]) -> PathBuf {
+        self.project.path().join(format!("messages{}.txt", arguments.concat()))
+    }
+
+    /// Waits until everything that was sent is acknowledged.
+    ///
+    /// # Errors
+    /// Those of Kafka.
+    pub(crate) fn flush(&self) -> Result<(), Failure> {
+        Ok(self.sender.producer.flush(PATIENCE)?)
     }
 
     /// Sends `rate` events a second for `time`.
@@ -146,7 +175,6 @@ impl Load {
             }
             std::thread::park_timeout(TICK);
         }
-        self.sender.producer.flush(PATIENCE)?;
         Ok(())
     }
 
