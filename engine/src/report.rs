@@ -10,6 +10,7 @@ mod run;
 mod live;
 mod secrets;
 mod snapshots;
+mod standby;
 
 use std::fmt::{self, Write as _};
 
@@ -24,6 +25,7 @@ pub(crate) use snapshots::{
     manifest_json, manifest_text, snapshot_line, snapshot_list_json, snapshot_plain,
     snapshot_table, snapshot_words, snapshots_json, table_name,
 };
+pub(crate) use standby::{standby_plain, standby_words};
 
 /// How mistakes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

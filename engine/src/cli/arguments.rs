@@ -156,6 +156,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Run the models
     Run(RunArguments),
+    /// Let the standby that waits in this folder take over now
+    Promote(PromoteArguments),
     /// Create, list, describe, fill and read topics
     Topic(TopicArguments),
     /// List, look at, keep and move snapshots of the state
@@ -279,6 +281,9 @@ pub(crate) struct RunArguments {
     /// Push a running instance of this project aside
     #[arg(long, env = "ENGINE_TAKE_OVER", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) take_over: bool,
+    /// Follow a running instance of this project, and take over when it is gone
+    #[arg(long, conflicts_with_all = ["once", "fresh", "take_over"], env = "ENGINE_STANDBY", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) standby: bool,
     /// Name of an instance that runs a part of the project
     #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
     pub(crate) instance: Option<String>,
@@ -314,6 +319,17 @@ pub(crate) struct RunArguments {
     /// How the summary is written
     #[arg(long, value_enum, default_value = "text", env = "ENGINE_OUTPUT", hide_env = true)]
     pub(crate) output: OutputStyle,
+}
+
+/// `engine promote`.
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArguments {
+    /// Name of an instance that runs a part of the project
+    #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
+    pub(crate) instance: Option<String>,
+    /// How long to wait for it
+    #[arg(long, value_name = "DURATION", default_value = "1m", env = "ENGINE_TIMEOUT", hide_env = true, value_parser = duration)]
+    pub(crate) timeout: Duration,
 }
 
 /// `engine topic`.
