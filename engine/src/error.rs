@@ -218,6 +218,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::EpochGone { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
         RuntimeError::PlanChanged { .. }
+        | RuntimeError::NeverRan { .. }
         | RuntimeError::EpochAhead { .. }
         | RuntimeError::EpochOfOtherPlan { .. }
         | RuntimeError::TopicGone { .. }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use connectors::Cluster;
+use connectors::admin::Admin;
 use rdkafka::admin::NewPartitions;
 use stream::{Clock, SystemClock};
 
@@ -224,6 +226,50 @@ fn a_standby_follows_into_new_partitions() {
         feed.rows(100);
         let fed = feed.flush();
         wait_until("rows of the standby", || world.committed() == 200 * (PARTITIONS + 2));
+        settle(&world, standby, &fed);
+    });
+}
+
+/// Offsets of the journal: where it begins, and its end.
+fn journal_bounds(world: &World) -> (i64, i64) {
+    let brokers = world.brokers.parse().expect("an address");
+    let admin = Admin::open(&Cluster::embedded(brokers)).expect("the broker answers");
+    let journal = format!("_engine.{}.default.journal", world.prefix);
+    let topic = admin.topic(&journal).expect("the broker answers").expect("it is there");
+    admin.bounds(&topic).expect("the broker answers")[0]
+}
+
+#[test]
+fn a_standby_that_slept_while_the_journal_was_trimmed_begins_anew() {
+    on_each_broker(|brokers| {
+        let world = World::new(brokers, "slept");
+        let settings = "lease: 2s\n    checkpoint_interval: 1ms";
+        world.change("stream_project.yml", "lease: 2s", settings);
+        let mut feed = world.feed();
+        feed.rows(100);
+        feed.flush();
+        let first = owner(&world);
+        let mut standby = Engine::standby(&world.folder);
+        standby.await_warm();
+        let mut rows = 100;
+        wait_until("all rows", || world.committed() == rows * PARTITIONS);
+        standby.signal("STOP");
+        let (_, end) = journal_bounds(&world);
+        // Only now the journal alone could no longer bring the state back, and is trimmed.
+        world.forget_before(0, 50);
+        wait_until("the journal is trimmed beyond what the standby has read", || {
+            feed.rows(10);
+            feed.flush();
+            rows += 10;
+            wait_until("all rows", || world.committed() == rows * PARTITIONS);
+            journal_bounds(&world).0 > end
+        });
+        standby.signal("CONT");
+        standby.await_message("this standby begins anew");
+        first.kill();
+        feed.rows(10);
+        let fed = feed.flush();
+        wait_until("rows of the standby", || world.committed() == (rows + 10) * PARTITIONS);
         settle(&world, standby, &fed);
     });
 }

@@ -189,6 +189,12 @@ pub enum RuntimeError {
         /// Why.
         reason: String,
     },
+    /// There is no journal to be replayed.
+    #[error("the project has not run here: there is no journal `{topic}`")]
+    NeverRan {
+        /// The journal's topic.
+        topic: String,
+    },
     /// An epoch was asked for that is not in the journal yet.
     #[error("epoch {epoch} is not in the journal `{topic}` yet: its last one is {last}")]
     EpochAhead {

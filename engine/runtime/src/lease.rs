@@ -67,3 +67,6 @@ fn keep(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,9 +186,17 @@ pub(crate) fn prepare(
 /// What a replay has to know of the topics that it reads; nothing is created.
 ///
 /// # Errors
-/// [`ConnectorError::MissingTopic`]; those of the broker.
-pub(crate) fn look(cluster: &Cluster, dataflow: &Dataflow) -> Result<Prepared, RuntimeError> {
+/// [`RuntimeError::NeverRan`]; [`ConnectorError::MissingTopic`]; those of the broker.
+pub(crate) fn look(
+    cluster: &Cluster,
+    dataflow: &Dataflow,
+    names: &Names,
+) -> Result<Prepared, RuntimeError> {
     let admin = Admin::open(cluster)?;
+    let topic = names.journal();
+    if admin.topic(&topic)?.is_none() {
+        return Err(RuntimeError::NeverRan { topic });
+    }
     let mut is_compacted = BTreeMap::new();
     for (_, source) in dataflow.sources() {
         if admin.topic(&source.topic)?.is_none() {

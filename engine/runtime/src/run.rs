@@ -291,7 +291,7 @@ impl Ground {
     /// As there.
     pub(crate) fn look(plan: &RunPlan) -> Result<Self, RuntimeError> {
         let snapshots = Snapshots::open(&plan.snapshots)?;
-        Ok(Self::new(plan, snapshots, look(&plan.cluster, &plan.dataflow)?))
+        Ok(Self::new(plan, snapshots, look(&plan.cluster, &plan.dataflow, &plan.names)?))
     }
 
     fn new(plan: &RunPlan, snapshots: Snapshots, prepared: Prepared) -> Self {
