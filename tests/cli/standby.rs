@@ -1,13 +1,11 @@
 //! A standby on the embedded broker, which lives in the process that it stands by for.
 
+use std::net::TcpListener;
+
 use crate::command::Folder;
 use crate::runs::wait_for_lines;
 
-const FILES: [(&str, &str); 3] = [
-    (
-        "stream_project.yml",
-        "project: {name: pair}\nruntime:\n  engine: {lease: 1s, commit_interval: 50ms}\n",
-    ),
+const FILES: [(&str, &str); 2] = [
     (
         "sources/s.yml",
         "sources:\n  - name: clicks\n    topic: clicks\n    columns: [{name: k}, {name: n, type: BIGINT}, {name: at}]\n  - name: prices\n    topic: prices\n    columns: [{name: item}, {name: price, type: BIGINT}, {name: at}]\n",
@@ -17,6 +15,22 @@ const FILES: [(&str, &str); 3] = [
         "models:\n  - name: priced\n    topic: {name: priced, partitions: 2}\n    key: k\n    sql: |\n      SELECT c.k, c.n, p.price, c.at FROM {{ source(\"clicks\") }} c\n      LEFT JOIN {{ source(\"prices\") }} FOR SYSTEM_TIME AS OF c.at AS p ON c.k = p.item\n",
     ),
 ];
+
+/// A project whose broker has a port of its own: the next one of the usual ports might be taken by
+/// another test before the standby opens the broker anew.
+fn project() -> Folder {
+    let folder = Folder::new();
+    for (path, text) in FILES {
+        folder.write(path, text);
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    folder.write(
+        "stream_project.yml",
+        format!("project: {{name: pair}}\nruntime:\n  broker: {{listen: \"{address}\"}}\n  engine: {{lease: 1s, commit_interval: 50ms}}\n"),
+    );
+    folder
+}
 
 #[track_caller]
 fn produce(folder: &Folder, topic: &str, key: &str, lines: &[String]) {
@@ -45,10 +59,7 @@ fn clicks(folder: &Folder, minute: u32) {
 /// them from the topic until it has taken over.
 #[test]
 fn a_standby_goes_on_where_the_owner_and_its_broker_were_killed() {
-    let folder = Folder::new();
-    for (path, text) in FILES {
-        folder.write(path, text);
-    }
+    let folder = project();
     folder.succeed(&["topic", "create", "prices", "--config", "cleanup.policy=compact"]);
     price(&folder, 1);
     clicks(&folder, 0);
