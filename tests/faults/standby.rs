@@ -230,6 +230,33 @@ fn a_standby_follows_into_new_partitions() {
     });
 }
 
+#[test]
+fn of_two_standbys_one_takes_over_and_the_other_stands_by() {
+    on_each_broker(|brokers| {
+        let world = World::new(brokers, "rivals");
+        let feeder = world.feed().start(RATE);
+        let first = owner(&world);
+        let twin = world.twin();
+        let mut standbys = [Engine::standby(&world.folder), Engine::standby(&twin)];
+        standbys.iter_mut().for_each(Engine::await_warm);
+        first.kill();
+        let before = world.committed();
+        world.await_rows(before);
+        let has_taken_over =
+            |standby: &&Engine| standby.messages().contains("this standby has taken over");
+        wait_until("one takes over", || standbys.iter().any(|it| has_taken_over(&it)));
+        pause(LEASE * 2);
+        assert_eq!(standbys.iter().filter(has_taken_over).count(), 1, "the other stands by");
+        let [here, there] = standbys;
+        let (owner, other) = if has_taken_over(&&here) { (here, there) } else { (there, here) };
+        let before = world.committed();
+        owner.kill();
+        world.await_rows(before);
+        let fed = feeder.stop().flush();
+        settle(&world, other, &fed);
+    });
+}
+
 /// Offsets of the journal: where it begins, and its end.
 fn journal_bounds(world: &World) -> (i64, i64) {
     let brokers = world.brokers.parse().expect("an address");

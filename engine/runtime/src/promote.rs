@@ -40,6 +40,11 @@ impl StandbyPost {
         self.folder.join(PROMOTE).exists()
     }
 
+    /// Whether it has not taken over.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// It has taken over.
     pub(crate) fn leave(&mut self) {
         self.answer();
@@ -79,7 +84,7 @@ impl PromoteRequest {
     /// # Errors
     /// [`LocalError::Io`].
     pub fn place(folder: &Path) -> Result<Option<Self>, LocalError> {
-        if try_lock(folder, STANDBY)?.is_some() {
+        if !folder.join(STANDBY).exists() || try_lock(folder, STANDBY)?.is_some() {
             return Ok(None);
         }
         let path = folder.join(PROMOTE);

@@ -5,6 +5,7 @@
 //! Where the journal takes a turn that its state does not (`--fresh`, a trimmed journal or input),
 //! it begins anew from what is there then.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,12 +61,16 @@ pub(crate) fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
                 error @ (RuntimeError::InputGone { .. }
                 | RuntimeError::Gap { .. }
                 | RuntimeError::JournalTrimmed { .. }),
-            ) => {
+            ) if post.is_kept() => {
                 failed += 1;
                 if failed == ATTEMPTS_MAX {
                     return Err(error);
                 }
                 error.to_string()
+            }
+            // Another standby was faster, or the owner was not gone after all.
+            Err(RuntimeError::OwnedByOther { owner }) if post.is_kept() => {
+                format!("`{owner}` owns the project now")
             }
             Err(error) => return Err(error),
         };
@@ -113,6 +118,27 @@ fn stand_by(
     };
     let mut driver = Driver::new(plan, fold, views, (identity, local), outlet);
     driver.warm_up(past.replay)?;
+    let warm = Warm { driver, ownership, stages, topics };
+    take_turn(plan, ground, warm, (threads, post))
+}
+
+/// A standby that has folded all that the journal said at its start.
+struct Warm {
+    driver: Driver,
+    ownership: Ownership,
+    stages: Stages,
+    /// Ids of the topics that are read, by name.
+    topics: BTreeMap<String, String>,
+}
+
+/// Follows until it is this process' turn, and runs.
+fn take_turn(
+    plan: &RunPlan,
+    ground: &Ground,
+    warm: Warm,
+    (threads, post): (&mut Threads, &mut StandbyPost),
+) -> Result<Outcome, RuntimeError> {
+    let Warm { mut driver, mut ownership, stages, topics } = warm;
     loop {
         let is_pushing = match driver.follow(&mut ownership, post)? {
             Followed::Stopped => return Ok(Outcome::Ended(driver.report(true))),

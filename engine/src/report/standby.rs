@@ -43,3 +43,6 @@ fn distance(standby: &StandbyStatus) -> String {
         (epochs, Some(behind)) => format!("{epochs} epochs and {} behind", short(behind)),
     }
 }
+
+#[cfg(test)]
+mod tests;

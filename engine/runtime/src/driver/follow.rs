@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{Bounds, SliceDecoder};
+use connectors::{Bounds, ConnectorError, SliceDecoder};
 use state::About;
 use stream::{Epoch, Item};
 
@@ -45,6 +45,18 @@ pub(crate) enum Followed {
         /// Whether the owner is pushed aside.
         is_pushing: bool,
     },
+}
+
+/// What a look at the journal gave.
+enum Read {
+    /// No entry.
+    Nothing,
+    /// Entries, which are folded.
+    Entries,
+    /// Entries that do not follow ours: why.
+    StartOver(String),
+    /// An error.
+    Failed(ConnectorError),
 }
 
 impl Driver {
@@ -90,25 +102,23 @@ impl Driver {
         loop {
             self.check_failure()?;
             self.look_at_ends()?;
-            let result = ownership.look_for_end().and_then(|()| {
-                let now = self.clock.monotonic();
-                silent += now.saturating_sub(looked).min(SILENCE_STEP_MAX);
-                looked = now;
-                self.read_on(ownership, (&mut decoders, &mut silent))
-            });
-            match result {
-                Ok(None) => {}
-                Ok(Some(reason)) => return Ok(Followed::StartOver { reason }),
-                Err(RuntimeError::Connector(error)) if error.is_offset_gone() => {
+            let read = self.read_on(ownership, &mut decoders)?;
+            let now = self.clock.monotonic();
+            match read {
+                Read::Nothing => silent += now.saturating_sub(looked).min(SILENCE_STEP_MAX),
+                Read::Entries => silent = Duration::ZERO,
+                Read::StartOver(reason) => return Ok(Followed::StartOver { reason }),
+                Read::Failed(error) if error.is_offset_gone() => {
                     let reason = "the journal was trimmed beyond what was read of it".to_owned();
                     return Ok(Followed::StartOver { reason });
                 }
-                Err(RuntimeError::Connector(error)) if error.is_retriable() => {
+                Read::Failed(error) if error.is_retriable() => {
                     tracing::warn!(%error, "the journal cannot be read, trying again");
                     silent = Duration::ZERO;
                 }
-                Err(error) => return Err(error),
+                Read::Failed(error) => return Err(error.into()),
             }
+            looked = now;
             self.show_standby(ownership, silent);
             if self.inbox.lock().is_stopping {
                 return Ok(Followed::Stopped);
@@ -121,24 +131,33 @@ impl Driver {
         }
     }
 
-    /// Folds the entries up to the end as it was asked. Says why, if they do not follow ours.
+    /// Folds the entries up to the end as it is now.
     fn read_on(
         &mut self,
         ownership: &mut Ownership,
-        (decoders, silent): (&mut [Option<SliceDecoder>], &mut Duration),
-    ) -> Result<Option<String>, RuntimeError> {
-        while let Some(entry) = ownership.next_entry()? {
-            *silent = Duration::ZERO;
+        decoders: &mut [Option<SliceDecoder>],
+    ) -> Result<Read, RuntimeError> {
+        let mut read = Read::Nothing;
+        let mut looked = ownership.look_for_end();
+        loop {
+            // Only what fails before an entry is folded may be tried again.
+            let entry = match looked.and_then(|()| ownership.next_entry()) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return Ok(read),
+                Err(RuntimeError::Connector(error)) => return Ok(Read::Failed(error)),
+                Err(error) => return Err(error),
+            };
             if let Some(reason) = self.fold_entry(&entry, decoders)? {
-                return Ok(Some(reason));
+                return Ok(Read::StartOver(reason));
             }
+            read = Read::Entries;
             self.look_at_ends()?;
             self.show_standby(ownership, Duration::ZERO);
             if self.inbox.lock().is_stopping {
-                break;
+                return Ok(read);
             }
+            looked = Ok(());
         }
-        Ok(None)
     }
 
     /// Folds entries that another process has written. Says why, if they do not follow ours.
