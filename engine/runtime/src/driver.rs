@@ -243,8 +243,14 @@ pub(crate) struct Driver {
     replayed_records: u64,
     /// The journal's items are folded again, and no other may come between them.
     is_replaying: bool,
-    /// Whether this process may commit.
-    is_owner: bool,
+    role: Role,
+}
+
+/// Whether a process commits, or folds what another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Owner,
+    Standby,
 }
 
 /// How the driver reaches the other threads.
@@ -300,7 +306,7 @@ impl Driver {
             base: Counters::default(),
             replayed_records: 0,
             is_replaying: false,
-            is_owner: true,
+            role: Role::Owner,
         }
     }
 
@@ -691,7 +697,7 @@ impl Driver {
     }
 
     fn cut_if_due(&mut self, now: Duration) -> Result<(), RuntimeError> {
-        if !self.is_owner || self.is_commit_under_way() {
+        if self.role == Role::Standby || self.is_commit_under_way() {
             return Ok(());
         }
         let since = now.saturating_sub(self.last_cut);

@@ -78,11 +78,11 @@ impl History {
         self.first_epoch.get_or_insert(header.epoch);
         // What only says who owns the project, any fold can replay: a start that stops because of its
         // version must not keep the older one out.
-        let is_folded = entry.items.iter().any(|it| !matches!(it.item, Item::Owner(_)));
-        match self.fold_versions.last_mut() {
-            _ if !is_folded => {}
-            Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
-            _ => self.fold_versions.push((header.epoch, header.fold_version)),
+        if !entry.is_renewal() {
+            match self.fold_versions.last_mut() {
+                Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
+                _ => self.fold_versions.push((header.epoch, header.fold_version)),
+            }
         }
         for it in &entry.items {
             self.note_item(header.epoch, &it.item, it.carried.is_some());

@@ -31,7 +31,7 @@ const ATTEMPTS_MAX: u32 = 5;
 /// How an attempt to stand by ended.
 enum Outcome {
     /// The run is over.
-    Ended(RunReport),
+    Ended(Box<RunReport>),
     /// The journal or the input has taken a turn.
     StartOver { reason: String },
     /// There is nothing to take over: the project has never run.
@@ -47,7 +47,7 @@ pub(crate) fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let mut failed = 0;
     loop {
         let reason = match attempt(plan, &mut post) {
-            Ok(Outcome::Ended(report)) => return Ok(report),
+            Ok(Outcome::Ended(report)) => return Ok(*report),
             Ok(Outcome::BeginProject) => {
                 post.leave();
                 return run::run_as_owner(plan);
@@ -100,7 +100,7 @@ fn stand_by(
     let history = match await_first_run(plan, ground, (&mut ownership, post))? {
         Awaited::History(history) => history,
         Awaited::Promoted => return Ok(Outcome::BeginProject),
-        Awaited::Stopped => return Ok(Outcome::Ended(RunReport::of_nothing())),
+        Awaited::Stopped => return Ok(Outcome::Ended(Box::new(RunReport::of_nothing()))),
     };
     let identity = Identity::new(instance, &history, &plan.options)?;
     let start = ownership.start_of_journal();
@@ -141,7 +141,7 @@ fn take_turn(
     let Warm { mut driver, mut ownership, stages, topics } = warm;
     loop {
         let is_pushing = match driver.follow(&mut ownership, post)? {
-            Followed::Stopped => return Ok(Outcome::Ended(driver.report(true))),
+            Followed::Stopped => return Ok(Outcome::Ended(Box::new(driver.report(true)))),
             Followed::StartOver { reason } => return Ok(Outcome::StartOver { reason }),
             Followed::TakeOver { is_pushing } => is_pushing,
         };
@@ -174,7 +174,7 @@ fn take_turn(
         let snapshots = Schedule::new(snapshots, plan.options.snapshot_interval);
         let notes = plan.board.read().notes;
         let report = driver.succeed(&entries, &run::bounds(plan)?, snapshots)?;
-        return Ok(Outcome::Ended(RunReport { notes, ..report }));
+        return Ok(Outcome::Ended(Box::new(RunReport { notes, ..report })));
     }
 }
 

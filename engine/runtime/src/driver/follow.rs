@@ -12,7 +12,7 @@ use connectors::{Bounds, ConnectorError, SliceDecoder};
 use state::About;
 use stream::{Epoch, Item};
 
-use super::{Driver, PartitionView, ReaderView, Schedule, WAIT_MAX};
+use super::{Driver, PartitionView, ReaderView, Role, Schedule, WAIT_MAX};
 use crate::error::RuntimeError;
 use crate::journal::{Entry, FOLD_VERSION};
 use crate::ownership::Ownership;
@@ -62,7 +62,7 @@ enum Read {
 impl Driver {
     /// From here on this process owns nothing, and folds what others have written.
     pub(crate) fn warm_up(&mut self, replay: Option<Replay>) -> Result<(), RuntimeError> {
-        self.is_owner = false;
+        self.role = Role::Standby;
         self.catch_up(replay)?;
         self.is_replaying = true;
         self.base = self.fold.counters().clone();
@@ -226,7 +226,7 @@ impl Driver {
         self.check_rules(entry)?;
         for it in &entry.items {
             if let Item::Start { reader, partition, offset } = &it.item
-                && let Some(reason) = self.begin_partition(&reader.clone(), *partition, *offset)?
+                && let Some(reason) = self.begin_partition(reader, *partition, *offset)?
             {
                 return Ok(Some(reason));
             }
@@ -250,18 +250,16 @@ impl Driver {
     /// Whether the entry may be folded by this engine and plan.
     fn check_rules(&self, entry: &Entry) -> Result<(), RuntimeError> {
         for it in &entry.items {
-            match &it.item {
-                Item::Plan { fingerprint, .. } if *fingerprint != self.plan.0 => {
-                    let (journal, now) = (fingerprint.clone(), self.plan.0.clone());
-                    return Err(RuntimeError::PlanChanged { journal, now });
-                }
-                Item::Owner(_) => {}
-                _ if entry.header.fold_version != FOLD_VERSION => {
-                    let journal = entry.header.fold_version;
-                    return Err(RuntimeError::FoldVersion { journal, now: FOLD_VERSION });
-                }
-                _ => {}
+            if let Item::Plan { fingerprint, .. } = &it.item
+                && *fingerprint != self.plan.0
+            {
+                let (journal, now) = (fingerprint.clone(), self.plan.0.clone());
+                return Err(RuntimeError::PlanChanged { journal, now });
             }
+        }
+        let journal = entry.header.fold_version;
+        if !entry.is_renewal() && journal != FOLD_VERSION {
+            return Err(RuntimeError::FoldVersion { journal, now: FOLD_VERSION });
         }
         Ok(())
     }
@@ -307,7 +305,7 @@ impl Driver {
         last: Epoch,
         topics: BTreeMap<String, String>,
     ) -> Result<(), RuntimeError> {
-        self.is_owner = true;
+        self.role = Role::Owner;
         (self.first_epoch, self.committed) = (last, last);
         self.identity.epoch = last.next();
         self.identity.topics = Arc::new(topics);
