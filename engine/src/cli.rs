@@ -11,6 +11,8 @@ mod check;
 mod compile;
 mod explain;
 mod run;
+mod promote;
+mod replay;
 mod topic;
 mod state;
 mod broker;
@@ -68,6 +70,8 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, Error> {
         Command::Compile(arguments) => compile::run(context, arguments),
         Command::Explain(arguments) => explain::run(context, arguments),
         Command::Run(arguments) => run::run(context, arguments),
+        Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Replay(arguments) => replay::run(context, arguments),
         Command::Topic(arguments) => topic::run(context, arguments),
         Command::State(arguments) => state::run(context, arguments),
         Command::Broker(arguments) => broker::run(context, arguments),

@@ -203,6 +203,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::Local(_)
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }
+        | RuntimeError::Unfollowed { .. }
         | RuntimeError::Random
         | RuntimeError::Thread(_) => ErrorKind::Unavailable,
         RuntimeError::Journal(_)
@@ -214,8 +215,12 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::TopicRecreated { .. }
         | RuntimeError::LogShrunk { .. }
         | RuntimeError::PartitionsGone { .. }
+        | RuntimeError::EpochGone { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
         RuntimeError::PlanChanged { .. }
+        | RuntimeError::NeverRan { .. }
+        | RuntimeError::EpochAhead { .. }
+        | RuntimeError::EpochOfOtherPlan { .. }
         | RuntimeError::TopicGone { .. }
         | RuntimeError::Refused { .. } => ErrorKind::Invalid,
         RuntimeError::Fold(_)

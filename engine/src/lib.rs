@@ -26,6 +26,7 @@ mod explain;
 mod init;
 mod generate;
 mod topics;
+mod query;
 mod online;
 mod hints;
 
@@ -50,8 +51,8 @@ pub use runtime::{
 pub use session::{Session, Stay};
 pub use state::Location;
 
-use runtime::{Names, RunPlan};
-use stream::{Clock, SystemClock};
+use runtime::{Names, ReplayedState, RunPlan};
+use stream::{Clock, Epoch, SystemClock};
 
 /// Which project, and what the files do not say.
 #[derive(Debug, Clone, Default)]
@@ -146,11 +147,28 @@ impl Engine {
         board: Arc<StatusBoard>,
         stop: StopHandle,
     ) -> Result<RunReport, Error> {
-        let project = self.checked.project()?;
+        session::keep_name(&self.options.folder, &self.checked.project()?.name)?;
+        let run = RunPlan { options, board, stop, ..self.plan(session)? };
+        Ok(runtime::run(&run)?)
+    }
+
+    /// Makes the state at the end of an epoch again; without one, at the journal's end.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; of a run's errors those of [`runtime::replay`].
+    pub(crate) fn replay_in(
+        &self,
+        session: &Session,
+        to: Option<Epoch>,
+    ) -> Result<ReplayedState, Error> {
+        Ok(runtime::replay(&self.plan(session)?, to)?)
+    }
+
+    /// A run as it would be without options.
+    fn plan(&self, session: &Session) -> Result<RunPlan, Error> {
         let dataflow = self.checked.dataflow()?;
-        session::keep_name(&self.options.folder, &project.name)?;
         let names = self.names()?;
-        let plan = RunPlan {
+        Ok(RunPlan {
             dataflow: dataflow.clone(),
             fingerprint: dataflow.fingerprint(),
             project_text: self.checked.project_text()?,
@@ -158,12 +176,11 @@ impl Engine {
             state_folder: session::state_folder(&self.options.folder, &names),
             snapshots: self.snapshots()?,
             names,
-            options,
+            options: RunOptions::default(),
             clock: Arc::clone(&self.clock),
-            board,
-            stop,
-        };
-        Ok(runtime::run(&plan)?)
+            board: Arc::default(),
+            stop: StopHandle::default(),
+        })
     }
 
     /// Where snapshots of the state are kept.

@@ -10,20 +10,24 @@ mod run;
 mod live;
 mod secrets;
 mod snapshots;
+mod standby;
+mod answer;
 
 use std::fmt::{self, Write as _};
 
 use clap::ValueEnum;
 
+pub(crate) use answer::{answer_csv, answer_json, answer_table, table_list};
 pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};
 pub(crate) use live::{Picture, held_sources, left_open, plain_lines, status_table};
 pub(crate) use run::{Rows, Summary};
 pub(crate) use snapshots::{
-    manifest_json, manifest_text, snapshot_line, snapshot_list_json, snapshot_plain,
+    manifest_json, manifest_text, operator_name, snapshot_line, snapshot_list_json, snapshot_plain,
     snapshot_table, snapshot_words, snapshots_json, table_name,
 };
+pub(crate) use standby::{standby_plain, standby_words};
 
 /// How mistakes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -20,6 +20,7 @@ use stream::{
 
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold, Step};
+use crate::history::History;
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
 use crate::local::{Hint, LocalState};
@@ -29,11 +30,13 @@ use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
 use picture::Lineage;
 
+mod follow;
 mod grow;
 mod picture;
 mod replay;
 mod snapshots;
 
+pub(crate) use follow::Followed;
 pub(crate) use snapshots::Schedule;
 
 /// An epoch is cut when this many bytes wait for its commit.
@@ -43,7 +46,7 @@ const EPOCH_BYTES: u64 = 64 << 20;
 const EPOCH_ITEMS: usize = 10_000;
 
 /// An owner renews its lease this many times while it lasts.
-const RENEWALS_PER_LEASE: u32 = 3;
+pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
 
 /// The lease lasts at least this many commit intervals.
 const LEASE_COMMIT_INTERVALS: u32 = 3;
@@ -68,26 +71,55 @@ pub(crate) struct Identity {
     pub(crate) lease: Duration,
     /// Ids of the topics that are read, by name.
     topics: Arc<BTreeMap<String, String>>,
+    /// The journal's last epoch when the process began.
+    start: Epoch,
     /// Whether the generation begins with this run.
     is_new: bool,
 }
 
 impl Identity {
+    /// Who goes on where the journal ends.
     pub(crate) fn new(
         instance: InstanceName,
-        past: &Past,
-        topics: BTreeMap<String, String>,
+        history: &History,
         options: &RunOptions,
     ) -> Result<Self, RuntimeError> {
-        let is_new = past.is_new;
-        let journal_id = match &past.journal_id {
+        let journal_id = match &history.journal_id {
             Some(id) => id.clone(),
             None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
         };
-        let generation = Generation(past.generation.0 + u64::from(is_new));
         let lease = options.lease.max(options.commit_interval * LEASE_COMMIT_INTERVALS);
-        let (epoch, topics) = (past.epoch.next(), Arc::new(topics));
-        Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new })
+        let (generation, epoch) = (history.generation, history.epoch.next());
+        let topics = Arc::clone(&history.topics);
+        let start = history.epoch;
+        Ok(Self { journal_id, generation, epoch, instance, lease, topics, start, is_new: false })
+    }
+
+    /// It is known what is continued, and which topics are read.
+    pub(crate) fn begin(&mut self, past: &Past, topics: BTreeMap<String, String>) {
+        self.is_new = past.is_new;
+        self.generation = Generation(past.generation.0 + u64::from(past.is_new));
+        self.topics = Arc::new(topics);
+    }
+
+    /// The entry that ends the open epoch, which the next one follows.
+    pub(crate) fn entry(&mut self, items: Vec<JournalItem>) -> Entry {
+        let header = Header {
+            journal_id: self.journal_id.clone(),
+            generation: self.generation,
+            epoch: self.epoch,
+            instance: self.instance.clone(),
+            lease_ms: u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX),
+            fold_version: FOLD_VERSION,
+            topics: Arc::clone(&self.topics),
+        };
+        self.epoch = self.epoch.next();
+        Entry { header, items }
+    }
+
+    /// What says that it still owns the project.
+    pub(crate) fn renewal(&self) -> Item {
+        Item::Owner(Some(self.instance.clone()))
     }
 }
 
@@ -211,6 +243,14 @@ pub(crate) struct Driver {
     replayed_records: u64,
     /// The journal's items are folded again, and no other may come between them.
     is_replaying: bool,
+    role: Role,
+}
+
+/// Whether a process commits, or folds what another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Owner,
+    Standby,
 }
 
 /// How the driver reaches the other threads.
@@ -238,7 +278,7 @@ impl Driver {
         outlet: Outlet,
     ) -> Self {
         let Outlet { to_encode, kept_bytes, inbox, snapshots } = outlet;
-        let committed = Epoch(identity.epoch.0 - 1);
+        let committed = identity.start;
         Self {
             lineage: Lineage::of(fold.dataflow()),
             fold,
@@ -252,7 +292,7 @@ impl Driver {
             options: plan.options.clone(),
             plan: (plan.fingerprint.clone(), plan.project_text.clone()),
             started: (plan.clock.now(), plan.clock.monotonic()),
-            last_cut: Duration::ZERO,
+            last_cut: plan.clock.monotonic(),
             last_rows_cut: None,
             last_board: Duration::ZERO,
             clock: Arc::clone(&plan.clock),
@@ -266,20 +306,33 @@ impl Driver {
             base: Counters::default(),
             replayed_records: 0,
             is_replaying: false,
+            role: Role::Owner,
         }
     }
 
     /// Runs to the end: replay, live, last commit.
     pub(crate) fn run(mut self, replay: Option<Replay>) -> Result<RunReport, RuntimeError> {
-        self.open_generation()?;
-        self.cut()?;
-        if let Some(replay) = replay {
-            self.board.update(|status| status.phase = Phase::Replaying);
-            self.is_replaying = true;
-            self.replay(replay)?;
-            self.is_replaying = false;
-            tracing::info!(records = self.replayed_records, "the journal was replayed");
+        if self.identity.is_new {
+            self.open_generation()?;
+            self.cut()?;
         }
+        self.catch_up(replay)?;
+        self.go_live()
+    }
+
+    /// Folds what the journal says again.
+    fn catch_up(&mut self, replay: Option<Replay>) -> Result<(), RuntimeError> {
+        let Some(replay) = replay else { return Ok(()) };
+        self.board.update(|status| status.phase = Phase::Replaying);
+        self.is_replaying = true;
+        self.replay(replay)?;
+        self.is_replaying = false;
+        tracing::info!(records = self.replayed_records, "the journal was replayed");
+        Ok(())
+    }
+
+    /// Folds what comes, to the end.
+    fn go_live(mut self) -> Result<RunReport, RuntimeError> {
         self.begin_snapshots();
         self.base = self.fold.counters().clone();
         self.board.update(|status| status.phase = Phase::Running);
@@ -305,18 +358,13 @@ impl Driver {
         })
     }
 
-    /// The first entry's items: who owns the project, and what a new generation begins with.
+    /// What a new generation begins with.
     fn open_generation(&mut self) -> Result<(), RuntimeError> {
-        if self.identity.is_new {
-            self.push(Item::Generation(self.identity.generation));
-            let (fingerprint, project) = self.plan.clone();
-            self.push(Item::Plan { fingerprint, project });
-        }
-        self.push(Item::Owner(Some(self.identity.instance.clone())));
-        if self.identity.is_new {
-            self.start_new_partitions()?;
-        }
-        Ok(())
+        self.push(Item::Generation(self.identity.generation));
+        let (fingerprint, project) = self.plan.clone();
+        self.push(Item::Plan { fingerprint, project });
+        self.push(self.identity.renewal());
+        self.start_new_partitions()
     }
 
     /// After the replay: partitions that are new, active again, or have nothing to say.
@@ -541,6 +589,15 @@ impl Driver {
         Ok(())
     }
 
+    /// A standby that took over did not have the state folder's lock. Who was pushed aside gives it
+    /// up when it notices; from then on a restart may know us by it.
+    fn lock_folder(&mut self) -> Result<(), RuntimeError> {
+        if self.local.lock_if_free()? {
+            self.local.add_owner(&self.identity.instance)?;
+        }
+        Ok(())
+    }
+
     /// Notes which journal is written, once it surely exists: a note of a journal that never was
     /// would stop the next start.
     fn write_hint(&mut self) -> Result<(), RuntimeError> {
@@ -640,12 +697,12 @@ impl Driver {
     }
 
     fn cut_if_due(&mut self, now: Duration) -> Result<(), RuntimeError> {
-        if self.is_commit_under_way() {
+        if self.role == Role::Standby || self.is_commit_under_way() {
             return Ok(());
         }
         let since = now.saturating_sub(self.last_cut);
         if since >= self.identity.lease / RENEWALS_PER_LEASE {
-            self.push(Item::Owner(Some(self.identity.instance.clone())));
+            self.push(self.identity.renewal());
             return self.cut();
         }
         let is_due = self.has_rows && self.until_rows_are_due(now).is_zero();
@@ -671,22 +728,14 @@ impl Driver {
     /// Ends the epoch: its entry goes to the encoder behind its outputs.
     fn cut(&mut self) -> Result<(), RuntimeError> {
         failpoint::reach("commit.1.before")?;
-        let header = Header {
-            journal_id: self.identity.journal_id.clone(),
-            generation: self.identity.generation,
-            epoch: self.identity.epoch,
-            instance: self.identity.instance.clone(),
-            lease_ms: u64::try_from(self.identity.lease.as_millis()).unwrap_or(u64::MAX),
-            fold_version: FOLD_VERSION,
-            topics: Arc::clone(&self.identity.topics),
-        };
-        let entry = Entry { header, items: std::mem::take(&mut self.items) };
+        let epoch = self.identity.epoch;
+        let entry = self.identity.entry(std::mem::take(&mut self.items));
         self.snapshots.note(&entry.items);
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
         failpoint::reach("commit.1.after")?;
-        self.freeze_if_due(self.identity.epoch);
-        self.identity.epoch = self.identity.epoch.next();
+        self.freeze_if_due(epoch);
+        self.lock_folder()?;
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {
             self.last_rows_cut = Some(self.last_cut);

@@ -2,7 +2,7 @@
 
 use connectors::ConnectorError;
 use state::StateError;
-use stream::{Fingerprint, InstanceName};
+use stream::{Epoch, Fingerprint, InstanceName};
 
 use crate::fold::FoldError;
 use crate::journal::JournalError;
@@ -182,6 +182,56 @@ pub enum RuntimeError {
         journal: usize,
         /// Partitions now.
         now: usize,
+    },
+    /// A standby took over, and the last entries cannot be folded on its state.
+    #[error("this standby took over, but cannot go on from its state: {reason}; start again")]
+    Unfollowed {
+        /// Why.
+        reason: String,
+    },
+    /// There is no journal to be replayed.
+    #[error("the project has not run here: there is no journal `{topic}`")]
+    NeverRan {
+        /// The journal's topic.
+        topic: String,
+    },
+    /// An epoch was asked for that is not in the journal yet.
+    #[error("epoch {epoch} is not in the journal `{topic}` yet: its last one is {last}")]
+    EpochAhead {
+        /// The epoch.
+        epoch: Epoch,
+        /// The journal's topic.
+        topic: String,
+        /// The journal's last epoch.
+        last: Epoch,
+    },
+    /// An epoch was asked for that can no longer be replayed.
+    #[error(
+        "epoch {epoch} cannot be replayed: the journal `{topic}` is kept from offset {offset} on, and no snapshot in `{place}` stands for what came before{reasons}"
+    )]
+    EpochGone {
+        /// The epoch.
+        epoch: Epoch,
+        /// The journal's topic.
+        topic: String,
+        /// Its first offset.
+        offset: i64,
+        /// Where snapshots are kept.
+        place: String,
+        /// What is wrong with those that are there.
+        reasons: String,
+    },
+    /// An epoch was asked for that another plan has written.
+    #[error(
+        "epoch {epoch} was written by plan {journal}, the project as it is has {now}: replay it with the project as it was then"
+    )]
+    EpochOfOtherPlan {
+        /// The epoch.
+        epoch: Epoch,
+        /// Fingerprint in the journal.
+        journal: Fingerprint,
+        /// Fingerprint of the project as it is.
+        now: Fingerprint,
     },
     /// A dataflow asks for what no codec can do: a planner's bug.
     #[error("`{node}` cannot be run: {detail}")]

@@ -76,9 +76,13 @@ impl History {
         self.epoch = header.epoch;
         self.topics = Arc::clone(&header.topics);
         self.first_epoch.get_or_insert(header.epoch);
-        match self.fold_versions.last_mut() {
-            Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
-            _ => self.fold_versions.push((header.epoch, header.fold_version)),
+        // What only says who owns the project, any fold can replay: a start that stops because of its
+        // version must not keep the older one out.
+        if !entry.is_renewal() {
+            match self.fold_versions.last_mut() {
+                Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
+                _ => self.fold_versions.push((header.epoch, header.fold_version)),
+            }
         }
         for it in &entry.items {
             self.note_item(header.epoch, &it.item, it.carried.is_some());

@@ -19,7 +19,7 @@ use crate::fold::Fold;
 use crate::history::{History, Positions};
 use crate::journal::{Entry, JournalError};
 use crate::local::LocalState;
-use crate::ownership::Ownership;
+use crate::ownership::StartOfJournal;
 use crate::prepare::Note;
 use crate::run::RunPlan;
 
@@ -28,12 +28,8 @@ pub(crate) const SNAPSHOTS_KEPT: usize = 3;
 
 /// What a start continues.
 pub(crate) struct Past {
-    /// Id of the journal; none if it is empty.
-    pub(crate) journal_id: Option<String>,
     /// The last generation.
     pub(crate) generation: Generation,
-    /// The journal's last epoch.
-    pub(crate) epoch: Epoch,
     /// Whether nothing is continued.
     pub(crate) is_new: bool,
     /// Ids of the topics that were read, by name.
@@ -120,22 +116,16 @@ pub(crate) fn journal_offset(
 pub(crate) fn recover(
     plan: &RunPlan,
     (local, snapshots): (&LocalState, &Snapshots),
-    (ownership, mut history): (&mut Ownership, History),
+    (journal, mut history): (&StartOfJournal, History),
     cluster_id: Option<&str>,
     fold: &mut Fold,
 ) -> Result<Past, RuntimeError> {
-    let is_guess = ownership.journal().begin() > ownership.journal().first_offset();
-    if history.journal_id.is_none() && is_guess {
-        history = ownership.reread()?;
-    }
     if plan.options.is_fresh || history.journal_id.is_none() {
         if !plan.options.is_fresh {
             check_never_ran(plan, local)?;
         }
         return Ok(Past {
-            journal_id: history.journal_id,
             generation: history.generation,
-            epoch: history.epoch,
             is_new: true,
             topics: Arc::default(),
             positions: Positions::new(),
@@ -144,20 +134,23 @@ pub(crate) fn recover(
             notes: Vec::new(),
         });
     }
-    check_hint(plan, local, &history)?;
+    // Who replays an epoch of long ago looks at a part of the journal.
+    if journal.until.is_none() {
+        check_hint(plan, local, &history)?;
+    }
     // Again: while another owner's lease was waited for, it may have written more.
     let listed = snapshots.list()?;
     let mut notes = Vec::new();
     let search = Search { plan, snapshots, listed: &listed, cluster_id };
     let mut found = search.restore(&history, fold, &mut notes)?;
     if found.is_none() && !history.is_whole {
-        history = ownership.reread()?;
+        history = journal.reread()?;
         found = search.restore(&history, fold, &mut notes)?;
     }
     if found.is_none() && !history.is_whole {
         return Err(RuntimeError::JournalTrimmed {
             topic: plan.names.journal(),
-            offset: ownership.journal().first_offset(),
+            offset: journal.first_offset,
             place: plan.snapshots.to_string(),
             reasons: notes.iter().flat_map(|note| ["; ".to_owned(), note.to_string()]).collect(),
         });
@@ -167,9 +160,7 @@ pub(crate) fn recover(
         positions: history.positions(found),
         replay: replay(plan, &history, found)?,
         snapshot: found.cloned(),
-        journal_id: history.journal_id,
         generation: history.generation,
-        epoch: history.epoch,
         is_new: false,
         topics: history.topics,
         notes,

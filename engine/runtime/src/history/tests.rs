@@ -170,3 +170,16 @@ fn only_entries_that_would_be_replayed_must_be_of_this_fold_version() {
     let error = history.check(&Fingerprint("q".to_owned()), Epoch(4)).expect_err("another plan");
     assert!(matches!(error, RuntimeError::PlanChanged { .. }), "{error}");
 }
+
+#[test]
+fn who_owns_the_project_may_be_said_by_any_fold_version() {
+    let mut all = entries();
+    let last = all.last().expect("entries").header.epoch;
+    let owner = Item::Owner(Some(InstanceName(Arc::from("newer"))));
+    let mut said = entry(last.0 + 1, vec![JournalItem::of(owner)]);
+    said.header.fold_version = FOLD_VERSION + 1;
+    all.push(said);
+    let history = history(&all);
+    assert_eq!(history.epoch, last.next());
+    history.check(&Fingerprint("p".to_owned()), Epoch(0)).expect("nothing of it is folded");
+}
