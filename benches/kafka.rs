@@ -101,8 +101,7 @@ struct Arguments {
 
 impl Arguments {
     fn parse() -> Result<Self, Failure> {
-        let mut settings =
-            Settings { events: DEFAULT_EVENTS, products: 5_000, rate: 500.0, seed: 7 };
+        let mut settings = Settings { events: DEFAULT_EVENTS, ..Settings::default() };
         let mut partitions = "4".to_owned();
         let mut cases: Vec<String> = Vec::new();
         let mut arguments = std::env::args().skip(1);

@@ -91,8 +91,7 @@ struct Arguments {
 
 impl Arguments {
     fn parse() -> Result<Self, Failure> {
-        let mut settings =
-            Settings { events: DEFAULT_EVENTS, products: 5_000, rate: 500.0, seed: 7 };
+        let mut settings = Settings { events: DEFAULT_EVENTS, ..Settings::default() };
         let (mut file, mut products, mut write) = (None, None, None);
         let (mut partitions, mut is_by_model) = (1, false);
         let mut arguments = std::env::args().skip(1);

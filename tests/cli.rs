@@ -21,3 +21,7 @@ mod runs;
 mod idleness;
 #[path = "cli/state.rs"]
 mod state;
+#[path = "cli/replay.rs"]
+mod replay;
+#[path = "cli/standby.rs"]
+mod standby;

@@ -46,5 +46,7 @@ mod owners;
 mod points;
 #[path = "faults/records.rs"]
 mod records;
+#[path = "faults/standby.rs"]
+mod standby;
 #[path = "faults/topics.rs"]
 mod topics;

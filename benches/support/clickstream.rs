@@ -70,8 +70,17 @@ pub(crate) struct Settings {
     pub(crate) products: u64,
     /// Events per second of event time.
     pub(crate) rate: f64,
+    /// Events of a session beyond its first, on average.
+    pub(crate) session_rest: f64,
     /// Seed.
     pub(crate) seed: u64,
+}
+
+impl Default for Settings {
+    /// As Flink was measured, without an event.
+    fn default() -> Self {
+        Self { events: 0, products: 5_000, rate: 500.0, session_rest: 9.0, seed: 7 }
+    }
 }
 
 /// One version of a product.
@@ -405,7 +414,7 @@ impl Clickstream {
         self.next_session += 1;
         let users = (self.settings.events / 20).max(50);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-        let events_left = 1 + (random.exponential() * 9.0) as u64;
+        let events_left = 1 + (random.exponential() * self.settings.session_rest) as u64;
         Session {
             id,
             user: (random.unit() >= 0.45).then(|| random.below(users)),

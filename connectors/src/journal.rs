@@ -93,6 +93,13 @@ impl JournalTopic {
         self.end
     }
 
+    /// About how many entries lie between the last one given and the end as it was when it was last
+    /// asked: an entry takes a record, seldom more, and the mark of its commit.
+    pub fn entries_left(&self) -> u64 {
+        let offsets = u64::try_from(self.end - self.position).unwrap_or_default();
+        self.ready.len() as u64 + offsets.div_ceil(2)
+    }
+
     /// Asks where the topic ends now: entries are given up to there, so that a writer who is busy
     /// does not keep a reader for ever.
     ///

@@ -12,6 +12,8 @@ mod compile;
 mod explain;
 mod plan;
 mod run;
+mod promote;
+mod replay;
 mod topic;
 mod state;
 mod broker;
@@ -74,6 +76,8 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, Error> {
         Command::Explain(arguments) => explain::run(context, arguments),
         Command::Plan(arguments) => plan::run(context, arguments),
         Command::Run(arguments) => run::run(context, arguments),
+        Command::Promote(arguments) => promote::run(context, arguments),
+        Command::Replay(arguments) => replay::run(context, arguments),
         Command::Topic(arguments) => topic::run(context, arguments),
         Command::State(arguments) => state::run(context, arguments),
         Command::Broker(arguments) => broker::run(context, arguments),

@@ -204,6 +204,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::NotSettled { .. }
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }
+        | RuntimeError::Unfollowed { .. }
         | RuntimeError::Random
         | RuntimeError::Thread(_) => ErrorKind::Unavailable,
         RuntimeError::Journal(_)
@@ -216,9 +217,14 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::LogShrunk { .. }
         | RuntimeError::PartitionsGone { .. }
         | RuntimeError::PlansMixed { .. }
+        | RuntimeError::EpochGone { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
         RuntimeError::PlanChanged { .. }
         | RuntimeError::PlanUnreadable { .. }
+        | RuntimeError::OtherPlan { .. }
+        | RuntimeError::NeverRan { .. }
+        | RuntimeError::EpochAhead { .. }
+        | RuntimeError::EpochOfOtherPlan { .. }
         | RuntimeError::TopicGone { .. }
         | RuntimeError::Refused { .. } => ErrorKind::Invalid,
         RuntimeError::Fold(_)

@@ -26,6 +26,7 @@ mod explain;
 mod init;
 mod generate;
 mod topics;
+mod query;
 mod online;
 mod hints;
 
@@ -50,8 +51,8 @@ pub use runtime::{
 pub use session::{Session, Stay};
 pub use state::Location;
 
-use runtime::{Names, RunPlan};
-use stream::{Clock, SystemClock};
+use runtime::{Names, ReplayedState, RunPlan};
+use stream::{Clock, Epoch, SystemClock};
 
 /// Which project, and what the files do not say.
 #[derive(Debug, Clone, Default)]
@@ -146,28 +147,33 @@ impl Engine {
         board: Arc<StatusBoard>,
         stop: StopHandle,
     ) -> Result<RunReport, Error> {
-        let project = self.checked.project()?;
-        session::keep_name(&self.options.folder, &project.name)?;
-        let plan = self.run_plan(session, options, (board, stop))?;
-        Ok(runtime::run(&plan)?)
+        session::keep_name(&self.options.folder, &self.checked.project()?.name)?;
+        let run = RunPlan { options, board, stop, ..self.run_plan(session)? };
+        Ok(runtime::run(&run)?)
     }
 
     /// What a run with the project as it is would do to the state of the last one; nothing is done.
     ///
     /// # Errors
     /// As [`Engine::run`].
-    pub fn plan(&self, session: &Session, re_emits: bool) -> Result<PlanPicture, Error> {
-        let parts = (Arc::default(), StopHandle::default());
-        let plan = self.run_plan(session, RunOptions::default(), parts)?;
-        Ok(runtime::inspect(&plan, re_emits)?)
+    pub fn plan(&self, session: &Session) -> Result<PlanPicture, Error> {
+        Ok(runtime::inspect(&self.run_plan(session)?)?)
     }
 
-    fn run_plan(
+    /// Makes the state at the end of an epoch again; without one, at the journal's end.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; of a run's errors those of [`runtime::replay`].
+    pub(crate) fn replay_in(
         &self,
         session: &Session,
-        options: RunOptions,
-        (board, stop): (Arc<StatusBoard>, StopHandle),
-    ) -> Result<RunPlan, Error> {
+        to: Option<Epoch>,
+    ) -> Result<ReplayedState, Error> {
+        Ok(runtime::replay(&self.run_plan(session)?, to)?)
+    }
+
+    /// A run as it would be without options.
+    fn run_plan(&self, session: &Session) -> Result<RunPlan, Error> {
         let dataflow = self.checked.dataflow()?;
         let names = self.names()?;
         Ok(RunPlan {
@@ -179,10 +185,10 @@ impl Engine {
             state_folder: session::state_folder(&self.options.folder, &names),
             snapshots: self.snapshots()?,
             names,
-            options,
+            options: RunOptions::default(),
             clock: Arc::clone(&self.clock),
-            board,
-            stop,
+            board: Arc::default(),
+            stop: StopHandle::default(),
         })
     }
 

@@ -11,11 +11,14 @@ mod live;
 mod plan;
 mod secrets;
 mod snapshots;
+mod standby;
+mod answer;
 
 use std::fmt::{self, Write as _};
 
 use clap::ValueEnum;
 
+pub(crate) use answer::{answer_csv, answer_json, answer_table, table_list};
 pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};
@@ -23,9 +26,10 @@ pub(crate) use live::{Picture, held_sources, left_open, plain_lines, status_tabl
 pub(crate) use plan::{plan_json, plan_text};
 pub(crate) use run::{Rows, Summary};
 pub(crate) use snapshots::{
-    manifest_json, manifest_text, snapshot_line, snapshot_list_json, snapshot_plain,
+    manifest_json, manifest_text, operator_name, snapshot_line, snapshot_list_json, snapshot_plain,
     snapshot_table, snapshot_words, snapshots_json, table_name,
 };
+pub(crate) use standby::{standby_plain, standby_words};
 
 /// How mistakes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

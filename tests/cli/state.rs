@@ -208,7 +208,7 @@ fn what_is_in_a_snapshot_can_be_seen() {
 }
 
 /// Does something with the topics of a project that does not run.
-fn administer<T>(folder: &Folder, act: impl FnOnce(&Admin) -> T) -> T {
+pub(crate) fn administer<T>(folder: &Folder, act: impl FnOnce(&Admin) -> T) -> T {
     let (broker, address) = started_broker(folder);
     let cluster = connectors::Cluster::embedded(address.parse().expect("an address"));
     let admin = Admin::open(&cluster).expect("the broker answers");

@@ -44,7 +44,7 @@ impl World {
     }
 
     /// Deletes the records of a partition of the source before an offset.
-    fn forget_before(&self, partition: i32, offset: i64) {
+    pub(crate) fn forget_before(&self, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic("events"), partition, Offset::Offset(offset))
             .expect("an offset");

@@ -128,7 +128,12 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts it with `-v`.
     pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let messages = folder.path().join("messages.txt");
+        Self::start_beside(folder, "messages.txt", arguments)
+    }
+
+    /// As [`Engine::start`], where another runs in the same folder.
+    pub(crate) fn start_beside(folder: &Folder, messages: &str, arguments: &[&str]) -> Self {
+        let messages = folder.path().join(messages);
         let child = folder
             .command(&[&["run", "-v"], arguments].concat())
             .stdin(Stdio::null())

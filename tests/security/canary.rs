@@ -172,10 +172,12 @@ const OFFLINE: [&[&str]; 9] = [
     &["explain", "no_such_model"],
 ];
 
-const ONLINE: [&[&str]; 7] = [
+const ONLINE: [&[&str]; 9] = [
     &["debug"],
     &["run", "--once"],
     &["run", "--once", "--output", "json"],
+    &["replay", "-c", "SELECT * FROM fold.clock"],
+    &["replay", "-c", "SELECT * FROM no_such_table"],
     &["topic", "list"],
     &["topic", "describe", "clicks"],
     &["topic", "create", "clicks"],

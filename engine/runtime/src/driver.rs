@@ -20,6 +20,7 @@ use stream::{
 
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold, Step};
+use crate::history::History;
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
 use crate::local::{Hint, LocalState};
@@ -30,12 +31,16 @@ use crate::status::{Phase, StatusBoard};
 use crate::upgrade::Stage;
 use picture::Lineage;
 
+mod follow;
 mod grow;
+mod identity;
 mod picture;
 mod rebuild;
 mod replay;
 mod snapshots;
 
+pub(crate) use follow::Followed;
+pub(crate) use identity::Identity;
 pub(crate) use snapshots::Schedule;
 
 /// An epoch is cut when this many bytes wait for its commit.
@@ -45,7 +50,7 @@ const EPOCH_BYTES: u64 = 64 << 20;
 const EPOCH_ITEMS: usize = 10_000;
 
 /// An owner renews its lease this many times while it lasts.
-const RENEWALS_PER_LEASE: u32 = 3;
+pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
 
 /// The lease lasts at least this many commit intervals.
 const LEASE_COMMIT_INTERVALS: u32 = 3;
@@ -58,43 +63,6 @@ const IDLE_ADVANCE_STEP_MS: i64 = 1_000;
 
 /// How often the status board is written at most.
 const BOARD_INTERVAL: Duration = Duration::from_millis(50);
-
-/// Who writes the journal, and where it stands.
-#[derive(Debug, Clone)]
-pub(crate) struct Identity {
-    pub(crate) journal_id: String,
-    pub(crate) generation: Generation,
-    /// The epoch that is open.
-    pub(crate) epoch: Epoch,
-    pub(crate) instance: InstanceName,
-    pub(crate) lease: Duration,
-    /// Ids of the topics that are read, by name.
-    topics: Arc<BTreeMap<String, String>>,
-    /// Whether the generation begins with this run.
-    is_new: bool,
-    /// Whether the journal does not name the plan yet.
-    has_new_plan: bool,
-}
-
-impl Identity {
-    pub(crate) fn new(
-        instance: InstanceName,
-        past: &Past,
-        topics: BTreeMap<String, String>,
-        options: &RunOptions,
-    ) -> Result<Self, RuntimeError> {
-        let is_new = past.is_new;
-        let journal_id = match &past.journal_id {
-            Some(id) => id.clone(),
-            None => format!("{:016x}", getrandom::u64().map_err(|_e| RuntimeError::Random)?),
-        };
-        let generation = Generation(past.generation.0 + u64::from(is_new));
-        let lease = options.lease.max(options.commit_interval * LEASE_COMMIT_INTERVALS);
-        let (epoch, topics) = (past.epoch.next(), Arc::new(topics));
-        let has_new_plan = past.has_new_plan;
-        Ok(Self { journal_id, generation, epoch, instance, lease, topics, is_new, has_new_plan })
-    }
-}
 
 /// What the driver knows of a reader.
 #[derive(Debug)]
@@ -193,8 +161,7 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox>,
     readers: Vec<ReaderView>,
     identity: Identity,
-    stage: Stage,
-    local: Arc<LocalState>,
+    local: LocalState,
     has_hint: bool,
     options: RunOptions,
     plan: (Fingerprint, String),
@@ -217,6 +184,15 @@ pub(crate) struct Driver {
     replayed_records: u64,
     /// The journal's items are folded again, and no other may come between them.
     is_replaying: bool,
+    role: Role,
+    stage: Stage,
+}
+
+/// Whether a process commits, or folds what another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Owner,
+    Standby,
 }
 
 /// How the driver reaches the other threads.
@@ -237,14 +213,14 @@ enum Chosen {
 
 impl Driver {
     pub(crate) fn new(
-        (plan, stage): (&RunPlan, &Stage),
+        plan: &RunPlan,
         fold: Fold,
         readers: Vec<ReaderView>,
-        (identity, local): (Identity, Arc<LocalState>),
+        (identity, local): (Identity, LocalState),
         outlet: Outlet,
     ) -> Self {
         let Outlet { to_encode, kept_bytes, inbox, snapshots } = outlet;
-        let committed = Epoch(identity.epoch.0 - 1);
+        let committed = identity.start;
         Self {
             lineage: Lineage::of(fold.dataflow()),
             fold,
@@ -253,13 +229,12 @@ impl Driver {
             first_epoch: committed,
             committed,
             identity,
-            stage: stage.clone(),
             local,
             has_hint: false,
             options: plan.options.clone(),
             plan: (plan.fingerprint.clone(), plan.project_text.clone()),
             started: (plan.clock.now(), plan.clock.monotonic()),
-            last_cut: Duration::ZERO,
+            last_cut: plan.clock.monotonic(),
             last_rows_cut: None,
             last_board: Duration::ZERO,
             clock: Arc::clone(&plan.clock),
@@ -273,30 +248,54 @@ impl Driver {
             base: Counters::default(),
             replayed_records: 0,
             is_replaying: false,
+            role: Role::Owner,
+            stage: Stage::Live,
         }
+    }
+
+    /// The driver of another stage than the last.
+    #[must_use]
+    pub(crate) fn of_stage(self, stage: Stage) -> Self {
+        Self { stage, ..self }
     }
 
     /// Runs to the end: replay, live, last commit.
     pub(crate) fn run(mut self, replay: Option<Replay>) -> Result<RunReport, RuntimeError> {
-        self.open_generation()?;
-        self.cut()?;
-        if let Some(replay) = replay {
-            self.board.update(|status| status.phase = Phase::Replaying);
-            self.is_replaying = true;
-            self.replay(replay)?;
-            self.is_replaying = false;
-            tracing::info!(records = self.replayed_records, "the journal was replayed");
+        if self.identity.is_new {
+            self.open_generation()?;
+            self.cut()?;
+        } else if self.identity.has_new_plan {
+            self.name_plan();
+            self.push(self.identity.renewal());
+            self.cut()?;
         }
+        self.catch_up(replay)?;
+        self.go_live()
+    }
+
+    /// Folds what the journal says again.
+    fn catch_up(&mut self, replay: Option<Replay>) -> Result<(), RuntimeError> {
+        let Some(replay) = replay else { return Ok(()) };
+        self.board.update(|status| status.phase = Phase::Replaying);
+        self.is_replaying = true;
+        self.replay(replay)?;
+        self.is_replaying = false;
+        tracing::info!(records = self.replayed_records, "the journal was replayed");
+        Ok(())
+    }
+
+    /// Folds what comes, to the end.
+    fn go_live(mut self) -> Result<RunReport, RuntimeError> {
         self.begin_snapshots();
         self.base = self.fold.counters().clone();
-        let is_stopped = self.go_on()?;
+        let is_stopped = self.work()?;
         self.board.update(|status| status.phase = Phase::Finishing);
         if !is_stopped && self.options.closes_windows && !self.stage.is_passing() {
             self.fold_item(Item::EndOfInput)?;
         }
         // Who has more to do stays the owner.
         let goes_on = self.stage.is_passing() && !is_stopped;
-        self.push(Item::Owner(goes_on.then(|| self.identity.instance.clone())));
+        self.push(if goes_on { self.identity.renewal() } else { Item::Owner(None) });
         self.cut()?;
         self.wait_committed()?;
         self.finish_snapshots();
@@ -312,8 +311,8 @@ impl Driver {
         })
     }
 
-    /// What comes after the replay. Whether it was stopped.
-    fn go_on(&mut self) -> Result<bool, RuntimeError> {
+    /// What the stage is for. Whether it was stopped.
+    fn work(&mut self) -> Result<bool, RuntimeError> {
         let (phase, is_settling) = match self.stage {
             Stage::Live | Stage::Join => (Phase::Running, false),
             Stage::Rebuild(_) => (Phase::Rebuilding, false),
@@ -327,20 +326,18 @@ impl Driver {
         if self.stage.is_passing() { self.rebuild() } else { self.live() }
     }
 
-    /// The first entry's items: who owns the project, and what a new generation begins with.
+    /// What a new generation begins with.
     fn open_generation(&mut self) -> Result<(), RuntimeError> {
-        if self.identity.is_new {
-            self.push(Item::Generation(self.identity.generation));
-        }
-        if self.identity.has_new_plan {
-            let (fingerprint, project) = self.plan.clone();
-            self.push(Item::Plan { fingerprint, project });
-        }
-        self.push(Item::Owner(Some(self.identity.instance.clone())));
-        if self.identity.is_new {
-            self.start_new_partitions()?;
-        }
-        Ok(())
+        self.push(Item::Generation(self.identity.generation));
+        self.name_plan();
+        self.push(self.identity.renewal());
+        self.start_new_partitions()
+    }
+
+    /// From here on, the journal is written by this plan.
+    fn name_plan(&mut self) {
+        let (fingerprint, project) = self.plan.clone();
+        self.push(Item::Plan { fingerprint, project });
     }
 
     /// After the replay: partitions that are new, active again, or have nothing to say.
@@ -565,6 +562,15 @@ impl Driver {
         Ok(())
     }
 
+    /// A standby that took over did not have the state folder's lock. Who was pushed aside gives it
+    /// up when it notices; from then on a restart may know us by it.
+    fn lock_folder(&mut self) -> Result<(), RuntimeError> {
+        if self.local.lock_if_free()? {
+            self.local.add_owner(&self.identity.instance)?;
+        }
+        Ok(())
+    }
+
     /// Notes which journal is written, once it surely exists: a note of a journal that never was
     /// would stop the next start.
     fn write_hint(&mut self) -> Result<(), RuntimeError> {
@@ -664,12 +670,12 @@ impl Driver {
     }
 
     fn cut_if_due(&mut self, now: Duration) -> Result<(), RuntimeError> {
-        if self.is_commit_under_way() {
+        if self.role == Role::Standby || self.is_commit_under_way() {
             return Ok(());
         }
         let since = now.saturating_sub(self.last_cut);
         if since >= self.identity.lease / RENEWALS_PER_LEASE {
-            self.push(Item::Owner(Some(self.identity.instance.clone())));
+            self.push(self.identity.renewal());
             return self.cut();
         }
         let is_due = self.has_rows && self.until_rows_are_due(now).is_zero();
@@ -695,22 +701,14 @@ impl Driver {
     /// Ends the epoch: its entry goes to the encoder behind its outputs.
     fn cut(&mut self) -> Result<(), RuntimeError> {
         failpoint::reach("commit.1.before")?;
-        let header = Header {
-            journal_id: self.identity.journal_id.clone(),
-            generation: self.identity.generation,
-            epoch: self.identity.epoch,
-            instance: self.identity.instance.clone(),
-            lease_ms: u64::try_from(self.identity.lease.as_millis()).unwrap_or(u64::MAX),
-            fold_version: FOLD_VERSION,
-            topics: Arc::clone(&self.identity.topics),
-        };
-        let entry = Entry { header, items: std::mem::take(&mut self.items) };
+        let epoch = self.identity.epoch;
+        let entry = self.identity.entry(std::mem::take(&mut self.items));
         self.snapshots.note(&entry.items);
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
         failpoint::reach("commit.1.after")?;
-        self.freeze_if_due(self.identity.epoch);
-        self.identity.epoch = self.identity.epoch.next();
+        self.freeze_if_due(epoch);
+        self.lock_folder()?;
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {
             self.last_rows_cut = Some(self.last_cut);

@@ -3,7 +3,7 @@
 use connectors::ConnectorError;
 use planner::dataflow::upgrade::Upgrade;
 use state::StateError;
-use stream::{Epoch, InstanceName};
+use stream::{Epoch, Fingerprint, InstanceName};
 
 use crate::fold::FoldError;
 use crate::journal::JournalError;
@@ -47,6 +47,16 @@ pub enum RuntimeError {
         /// Models whose change was not accepted.
         refused: Vec<String>,
     },
+    /// The state is another plan's, and who asks may not change it.
+    #[error(
+        "the journal is written by another plan than this project's ({journal} there, {now} here): start with the project that runs"
+    )]
+    OtherPlan {
+        /// Fingerprint in the journal.
+        journal: Fingerprint,
+        /// Fingerprint of the project as it is.
+        now: Fingerprint,
+    },
     /// The plan by which the state was kept cannot be read.
     #[error(
         "the plan of the last run cannot be compared with the project: {reason}; run the project once as it was then with this engine, or start anew with `--fresh`, which writes all outputs again"
@@ -55,13 +65,13 @@ pub enum RuntimeError {
         /// Why not.
         reason: String,
     },
-    /// What would be replayed was written by several plans.
+    /// What would be replayed was written by another plan.
     #[error(
-        "the snapshot of epoch {began} or the one before it, where the project was changed, is gone, and what the journal has after epoch {after} was written by several plans: put the snapshot back with `engine state restore DIR`, or start anew with `--fresh`, which writes all outputs again"
+        "the snapshot of epoch {before}, where the project was changed, is gone, and another plan wrote what the journal has after epoch {after}: put the snapshot back with `engine state restore DIR`, or start anew with `--fresh`, which writes all outputs again"
     )]
     PlansMixed {
-        /// The epoch from which the last plan holds.
-        began: Epoch,
+        /// The last epoch of the other plan.
+        before: Epoch,
         /// The epoch of the snapshot that could be used.
         after: Epoch,
     },
@@ -210,6 +220,56 @@ pub enum RuntimeError {
         journal: usize,
         /// Partitions now.
         now: usize,
+    },
+    /// A standby took over, and the last entries cannot be folded on its state.
+    #[error("this standby took over, but cannot go on from its state: {reason}; start again")]
+    Unfollowed {
+        /// Why.
+        reason: String,
+    },
+    /// There is no journal to be replayed.
+    #[error("the project has not run here: there is no journal `{topic}`")]
+    NeverRan {
+        /// The journal's topic.
+        topic: String,
+    },
+    /// An epoch was asked for that is not in the journal yet.
+    #[error("epoch {epoch} is not in the journal `{topic}` yet: its last one is {last}")]
+    EpochAhead {
+        /// The epoch.
+        epoch: Epoch,
+        /// The journal's topic.
+        topic: String,
+        /// The journal's last epoch.
+        last: Epoch,
+    },
+    /// An epoch was asked for that can no longer be replayed.
+    #[error(
+        "epoch {epoch} cannot be replayed: the journal `{topic}` is kept from offset {offset} on, and no snapshot in `{place}` stands for what came before{reasons}"
+    )]
+    EpochGone {
+        /// The epoch.
+        epoch: Epoch,
+        /// The journal's topic.
+        topic: String,
+        /// Its first offset.
+        offset: i64,
+        /// Where snapshots are kept.
+        place: String,
+        /// What is wrong with those that are there.
+        reasons: String,
+    },
+    /// An epoch was asked for that another plan has written.
+    #[error(
+        "epoch {epoch} was written by plan {journal}, the project as it is has {now}: replay it with the project as it was then"
+    )]
+    EpochOfOtherPlan {
+        /// The epoch.
+        epoch: Epoch,
+        /// Fingerprint in the journal.
+        journal: Fingerprint,
+        /// Fingerprint of the project as it is.
+        now: Fingerprint,
     },
     /// A dataflow asks for what no codec can do: a planner's bug.
     #[error("`{node}` cannot be run: {detail}")]

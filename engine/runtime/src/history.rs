@@ -26,13 +26,25 @@ pub(crate) struct History {
     pub(crate) first_epoch: Option<Epoch>,
     /// Whether the generation is known from its first entry on.
     pub(crate) is_whole: bool,
-    /// By the epoch from which it holds.
-    plans: Vec<(Epoch, Fingerprint)>,
+    /// In order.
+    plans: Vec<PlanNote>,
     /// The last of them, as it was written.
     plan_text: String,
+    /// The last epoch that does more than say who the owner is.
+    last_folded: Epoch,
     /// By the last epoch that it wrote.
     fold_versions: Vec<(Epoch, u32)>,
     partitions: BTreeMap<(ReaderName, i32), Vec<(Epoch, Noted)>>,
+}
+
+/// A plan that the journal names.
+#[derive(Debug)]
+struct PlanNote {
+    /// The epoch from which it holds.
+    began: Epoch,
+    /// The last epoch before, renewals left out.
+    before: Epoch,
+    fingerprint: Fingerprint,
 }
 
 /// What an entry says of one partition.
@@ -78,12 +90,19 @@ impl History {
         self.epoch = header.epoch;
         self.topics = Arc::clone(&header.topics);
         self.first_epoch.get_or_insert(header.epoch);
-        match self.fold_versions.last_mut() {
-            Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
-            _ => self.fold_versions.push((header.epoch, header.fold_version)),
+        // What only says who owns the project, any fold can replay: a start that stops because of its
+        // version must not keep the older one out.
+        if !entry.is_renewal() {
+            match self.fold_versions.last_mut() {
+                Some((epoch, version)) if *version == header.fold_version => *epoch = header.epoch,
+                _ => self.fold_versions.push((header.epoch, header.fold_version)),
+            }
         }
         for it in &entry.items {
             self.note_item(header.epoch, &it.item, it.carried.is_some());
+        }
+        if !entry.is_renewal() {
+            self.last_folded = header.epoch;
         }
     }
 
@@ -96,14 +115,22 @@ impl History {
 
     /// The plan by which the journal ends, if the entries that were read name it.
     pub(crate) fn plan(&self) -> Option<(&Fingerprint, &str)> {
-        self.plans.last().map(|(_, fingerprint)| (fingerprint, self.plan_text.as_str()))
+        self.plans.last().map(|plan| (&plan.fingerprint, self.plan_text.as_str()))
     }
 
-    /// The epoch from which that plan holds.
-    pub(crate) fn plan_began(&self) -> Option<Epoch> {
-        let (_, last) = self.plans.last()?;
-        let same = self.plans.iter().rev().take_while(|(_, plan)| plan == last);
-        same.last().map(|(epoch, _)| *epoch)
+    /// Whether the state of an epoch is that of the journal's end: only renewals follow.
+    pub(crate) fn ends_with(&self, epoch: Epoch) -> bool {
+        epoch >= self.last_folded
+    }
+
+    /// Whether a snapshot of another plan may be taken over by this one: it is of the moment at
+    /// which that plan ends and this one begins, or may begin.
+    pub(crate) fn may_switch_at(&self, epoch: Epoch, plan: &Fingerprint) -> bool {
+        let Some(last) = self.plans.last().filter(|last| last.fingerprint == *plan) else {
+            return self.ends_with(epoch);
+        };
+        let same = self.plans.iter().rev().take_while(|one| one.fingerprint == last.fingerprint);
+        same.last().is_some_and(|first| first.before <= epoch && epoch < first.began)
     }
 
     /// Whether the entries after `epoch` may be replayed by this engine and plan, if there are any.
@@ -118,17 +145,12 @@ impl History {
         if let Some((_, journal)) = other {
             return Err(RuntimeError::FoldVersion { journal: *journal, now: FOLD_VERSION });
         }
-        if after >= self.epoch {
-            return Ok(());
-        }
-        let first = after.next();
-        let begun = self.plans.iter().rev().find(|(epoch, _)| *epoch <= first);
-        let later = self.plans.iter().filter(|(epoch, _)| *epoch > first);
-        match begun.into_iter().chain(later).find(|(_, other)| other != plan) {
-            Some(_) => Err(RuntimeError::PlansMixed {
-                began: self.plan_began().unwrap_or(self.epoch),
-                after,
-            }),
+        let ends = self.plans.iter().skip(1).map(|next| next.before);
+        let ends = ends.chain(std::iter::once(self.last_folded));
+        let mixed =
+            self.plans.iter().zip(ends).find(|(one, end)| *end > after && one.fingerprint != *plan);
+        match mixed {
+            Some((_, before)) => Err(RuntimeError::PlansMixed { before, after }),
             None => Ok(()),
         }
     }
@@ -175,7 +197,8 @@ impl History {
             }
             Item::Slice { reader, partition, to, .. } => (reader, partition, Noted::Read(*to)),
             Item::Plan { fingerprint, project } => {
-                self.plans.push((epoch, fingerprint.clone()));
+                let (began, before) = (epoch, self.last_folded);
+                self.plans.push(PlanNote { began, before, fingerprint: fingerprint.clone() });
                 self.plan_text.clone_from(project);
                 return;
             }

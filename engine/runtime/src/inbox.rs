@@ -39,6 +39,19 @@ pub(crate) struct PartitionInbox {
     pub(crate) log_end: Option<i64>,
     /// What a partition that the topic got while running held when it was noticed.
     pub(crate) bounds: Bounds,
+    /// For who follows the journal: ends of slices that the reader may read and does not know yet.
+    slices: Vec<i64>,
+    /// Where reading goes on when the journal is no longer followed.
+    resume: Option<i64>,
+}
+
+/// What a reader that follows the journal has to do with a partition.
+#[derive(Debug)]
+pub(crate) enum Follow {
+    /// Read up to the ends of these slices.
+    Slices(Vec<i64>),
+    /// Read on from this offset, as far as there is something.
+    Resume(i64),
 }
 
 /// What the threads share.
@@ -58,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) has_news: bool,
     /// The threads shall end.
     is_closing: bool,
+    /// Readers read the slices that the journal names, and nothing else.
+    is_following: bool,
 }
 
 /// The meeting point of the threads.
@@ -98,6 +113,50 @@ impl Inbox {
     /// Bounds of the partitions of a reader beyond the first `known` ones.
     pub(crate) fn grown(&self, reader: usize, known: usize) -> Vec<Bounds> {
         self.lock().readers[reader].iter().skip(known).map(|partition| partition.bounds).collect()
+    }
+
+    /// From here on, readers read only what [`Inbox::allow`] names.
+    pub(crate) fn follow(&self) {
+        self.lock().is_following = true;
+    }
+
+    /// Whether readers read only what the journal names.
+    pub(crate) fn is_following(&self) -> bool {
+        self.lock().is_following
+    }
+
+    /// The journal names a slice that ends at `to`.
+    pub(crate) fn allow(&self, reader: usize, partition: usize, to: i64) {
+        let mut shared = self.lock();
+        shared.readers[reader][partition].slices.push(to);
+        shared.ready[reader] = true;
+        self.readers.notify_all();
+    }
+
+    /// Readers go on from these positions, by reader and partition, as far as there is something.
+    pub(crate) fn release(&self, positions: &[Vec<i64>]) {
+        let mut shared = self.lock();
+        shared.is_following = false;
+        for (reader, positions) in shared.readers.iter_mut().zip(positions) {
+            for (partition, position) in reader.iter_mut().zip(positions) {
+                partition.resume = Some(*position);
+            }
+        }
+        shared.ready.iter_mut().for_each(|ready| *ready = true);
+        self.readers.notify_all();
+    }
+
+    /// What a reader that follows has to do since it was last asked, by partition.
+    pub(crate) fn take_follow(&self, reader: usize) -> Vec<(usize, Follow)> {
+        let mut shared = self.lock();
+        let mut taken = Vec::new();
+        for (partition, inbox) in shared.readers[reader].iter_mut().enumerate() {
+            if !inbox.slices.is_empty() {
+                taken.push((partition, Follow::Slices(std::mem::take(&mut inbox.slices))));
+            }
+            taken.extend(inbox.resume.take().map(|offset| (partition, Follow::Resume(offset))));
+        }
+        taken
     }
 
     /// A reader puts a piece; the caller has seen that there is room.

@@ -67,6 +67,11 @@ impl Entry {
         said.unwrap_or(Some(&self.header.instance))
     }
 
+    /// Whether it only says who owns the project: nothing is folded with it.
+    pub(crate) fn is_renewal(&self) -> bool {
+        self.items.iter().all(|it| matches!(it.item, Item::Owner(_)))
+    }
+
     /// The entry's bytes.
     ///
     /// # Errors

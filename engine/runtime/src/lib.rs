@@ -6,9 +6,11 @@
 
 mod names;
 mod local;
+mod promote;
 mod prepare;
 pub mod codec;
 mod ownership;
+mod lease;
 mod journal;
 mod history;
 mod recover;
@@ -34,6 +36,8 @@ mod commit;
 mod snapshots;
 
 mod run;
+mod standby;
+mod replayed;
 mod status;
 mod error;
 
@@ -42,9 +46,11 @@ pub use journal::{Entry, Header, JournalError, JournalItem};
 pub use local::{LocalError, SnapshotRequest};
 pub use names::Names;
 pub use prepare::Note;
+pub use promote::{PromoteRequest, Promotion};
+pub use replayed::{ReplayedState, replay};
 pub use run::{Delivery, RunOptions, RunPlan, RunReport, StopHandle, run};
 pub use status::{
-    Lag, ModelStatus, Phase, ReaderStatus, SnapshotStatus, SnapshotSummary, Status, StatusBoard,
-    WaitReason, Waiting,
+    Lag, ModelStatus, Phase, ReaderStatus, SnapshotStatus, SnapshotSummary, StandbyStatus, Status,
+    StatusBoard, WaitReason, Waiting,
 };
 pub use upgrade::{Compile, PlanPicture, RebuildInput, UpgradeOptions, inspect};

@@ -67,11 +67,12 @@ impl SnapshotRequest {
     }
 }
 
-/// The locked state folder of one running project.
+/// The state folder of one running project.
 #[derive(Debug)]
 pub(crate) struct LocalState {
     folder: PathBuf,
-    _lock: File,
+    /// None while another process has it.
+    lock: Option<File>,
 }
 
 /// Why the state folder cannot be used.
@@ -80,6 +81,12 @@ pub enum LocalError {
     /// Another process runs the project from this folder.
     #[error("another `engine run` holds `{}`: stop it first", folder.display())]
     Locked {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another standby waits in this folder.
+    #[error("another `engine run --standby` waits in `{}`: one is enough", folder.display())]
+    HasStandby {
         /// The folder.
         folder: PathBuf,
     },
@@ -99,23 +106,27 @@ impl LocalState {
     /// # Errors
     /// [`LocalError`].
     pub(crate) fn open(folder: &Path) -> Result<Self, LocalError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| LocalError::Io { path, source }
-        };
-        fs::create_dir_all(folder).map_err(failed(folder))?;
-        let path = folder.join("LOCK");
-        let lock = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed(&path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(LocalError::Locked { folder: folder.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(LocalError::Io { path, source }),
+        match try_lock(folder, "LOCK")? {
+            Some(lock) => Ok(Self { folder: folder.to_owned(), lock: Some(lock) }),
+            None => Err(LocalError::Locked { folder: folder.to_owned() }),
         }
+    }
+
+    /// The state folder of a process that does not own the project, or not yet: it may be another's.
+    pub(crate) fn unlocked(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), lock: None }
+    }
+
+    /// Locks the folder if nobody else has. Whether it is ours since just now.
+    ///
+    /// # Errors
+    /// [`LocalError::Io`].
+    pub(crate) fn lock_if_free(&mut self) -> Result<bool, LocalError> {
+        if self.lock.is_some() {
+            return Ok(false);
+        }
+        self.lock = try_lock(&self.folder, "LOCK")?;
+        Ok(self.lock.is_some())
     }
 
     /// The instances that last wrote the journal from this folder, newest first.
@@ -168,5 +179,29 @@ impl LocalState {
             fs::rename(&new, &path)
         };
         write().map_err(|source| LocalError::Io { path: path.clone(), source })
+    }
+}
+
+/// Locks a file of a state folder, which is made if need be; none if another process has it.
+///
+/// # Errors
+/// [`LocalError::Io`].
+pub(crate) fn try_lock(folder: &Path, name: &str) -> Result<Option<File>, LocalError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LocalError::Io { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let path = folder.join(name);
+    let lock = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed(&path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(LocalError::Io { path, source }),
     }
 }

@@ -16,11 +16,10 @@ use crate::journal::Entry;
 /// How often the journal is looked at while another owner's lease runs.
 const LEASE_POLL: Duration = Duration::from_millis(250);
 
-/// How long who was fenced waits for the first entry of who did it. That one has the producer and
-/// then restores its state before it writes; who took the producer back at once would end it. If
-/// the broker alone has ended the transaction, because it took too long, this is how long it takes
-/// to go on.
-const FENCED_WAIT: Duration = Duration::from_secs(10);
+/// How long who was fenced waits for the first entry of who did it, which comes right after: who
+/// took the producer back at once would end the other. If the broker alone has ended the
+/// transaction, because it took too long, this is how long it takes to go on.
+const FENCED_WAIT: Duration = Duration::from_secs(3);
 
 /// What a start knows before it asks the journal.
 #[derive(Debug, Clone)]
@@ -68,9 +67,19 @@ impl Ownership {
         Ok(Self { claim, journal, last: None })
     }
 
-    /// The journal, as far as it was read.
-    pub(crate) fn journal(&self) -> &JournalTopic {
-        &self.journal
+    /// Where the journal ended when it was last asked.
+    pub(crate) fn end(&self) -> i64 {
+        self.journal.end()
+    }
+
+    /// The journal as a start finds it.
+    pub(crate) fn start_of_journal(&self) -> StartOfJournal {
+        StartOfJournal {
+            cluster: self.claim.cluster.clone(),
+            topic: self.claim.journal.clone(),
+            first_offset: self.journal.first_offset(),
+            until: None,
+        }
     }
 
     /// Becomes the owner: what the journal says, and a producer that fences every other.
@@ -81,8 +90,7 @@ impl Ownership {
         &mut self,
         inbox: &Inbox,
     ) -> Result<(History, TransactionalProducer), RuntimeError> {
-        let mut history = History::default();
-        self.read(&mut |entry| history.note(entry))?;
+        let mut history = self.history()?;
         loop {
             self.wait_for_lease(inbox, &mut history)?;
             tracing::debug!("the journal is read to its end");
@@ -92,7 +100,7 @@ impl Ownership {
             let ours = self.claim.instance.clone();
             self.read(&mut |entry| {
                 is_contested |= entry.header.instance != ours;
-                history.note(entry);
+                history.note(&entry);
             })?;
             // Entries of an owner that is pushed aside may have come until the moment of it.
             is_contested &= !self.claim.is_taking_over;
@@ -104,15 +112,77 @@ impl Ownership {
         }
     }
 
-    /// Reads the journal once more, from the first entry that is still kept.
+    /// What the entries up to the end as it is now say, of those that were not read before.
     ///
     /// # Errors
     /// Those of the connectors.
-    pub(crate) fn reread(&mut self) -> Result<History, RuntimeError> {
-        self.journal = JournalTopic::open(&self.claim.cluster, &self.claim.journal, 0)?;
+    pub(crate) fn history(&mut self) -> Result<History, RuntimeError> {
         let mut history = History::default();
-        self.read(&mut |entry| history.note(entry))?;
+        self.read(&mut |entry| history.note(&entry))?;
+        let is_guess = self.journal.begin() > self.journal.first_offset();
+        if self.last.is_none() && is_guess {
+            self.journal = JournalTopic::open(&self.claim.cluster, &self.claim.journal, 0)?;
+            self.read(&mut |entry| history.note(&entry))?;
+        }
         Ok(history)
+    }
+
+    /// A standby's last step before its first entry: a producer that fences every other, and what
+    /// was written before it did. There is no producer if another process still writes, unless
+    /// that one shall be pushed aside.
+    ///
+    /// # Errors
+    /// Those of the connectors.
+    pub(crate) fn take_over(
+        &mut self,
+        is_pushing: bool,
+    ) -> Result<(Option<TransactionalProducer>, Vec<Entry>), RuntimeError> {
+        let producer = self.open_producer()?;
+        let mut entries = Vec::new();
+        self.read(&mut |entry| entries.push(entry))?;
+        let is_ours = |entry: &Entry| entry.header.instance == self.claim.instance;
+        let is_contested = !is_pushing && !entries.iter().all(is_ours);
+        Ok(((!is_contested).then_some(producer), entries))
+    }
+
+    /// Asks where the journal ends now: [`Ownership::next_entry`] reads up to there.
+    ///
+    /// # Errors
+    /// Those of the connectors.
+    pub(crate) fn look_for_end(&mut self) -> Result<(), RuntimeError> {
+        Ok(self.journal.look_for_end()?)
+    }
+
+    /// The next entry, or none at the end as it was when it was last asked.
+    ///
+    /// # Errors
+    /// Those of the connectors; [`RuntimeError::Journal`].
+    pub(crate) fn next_entry(&mut self) -> Result<Option<Entry>, RuntimeError> {
+        let Some(raw) = self.journal.next_entry()? else { return Ok(None) };
+        let entry = Entry::from_bytes(&raw.bytes)?;
+        self.last = Some(Last {
+            epoch: entry.header.epoch,
+            writer: entry.header.instance.clone(),
+            owner: entry.owner().cloned(),
+            lease: Duration::from_millis(entry.header.lease_ms),
+        });
+        Ok(Some(entry))
+    }
+
+    /// About how many entries are there and not read.
+    pub(crate) fn entries_left(&self) -> u64 {
+        self.journal.entries_left()
+    }
+
+    /// Who the last entry says owns the project, and for how long after it.
+    pub(crate) fn lease(&self) -> (Option<&InstanceName>, Duration) {
+        let last = self.last.as_ref();
+        (last.and_then(|last| last.owner.as_ref()), last.map_or(Duration::ZERO, |last| last.lease))
+    }
+
+    /// The last epoch in the journal, as far as it was read.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.last.as_ref().map_or(Epoch::default(), |last| last.epoch)
     }
 
     /// Finds out what became of the transaction of `epoch` after an error, and opens a new producer.
@@ -124,10 +194,10 @@ impl Ownership {
         &mut self,
         epoch: Epoch,
     ) -> Result<(bool, TransactionalProducer), RuntimeError> {
-        self.read(&mut |_| {})?;
+        self.read(&mut drop)?;
         self.check_still_owner()?;
         let producer = self.open_producer()?;
-        self.read(&mut |_| {})?;
+        self.read(&mut drop)?;
         self.check_still_owner()?;
         let is_committed = self.last.as_ref().is_some_and(|last| last.epoch >= epoch);
         Ok((is_committed, producer))
@@ -141,7 +211,7 @@ impl Ownership {
         let mut waited = Duration::ZERO;
         while waited < FENCED_WAIT && !inbox.wait_closing(LEASE_POLL) {
             waited += LEASE_POLL;
-            self.read(&mut |_| {})?;
+            self.read(&mut drop)?;
             if self.check_still_owner().is_err() {
                 break;
             }
@@ -183,7 +253,7 @@ impl Ownership {
             silent += LEASE_POLL;
             self.read(&mut |entry| {
                 silent = Duration::ZERO;
-                history.note(entry);
+                history.note(&entry);
             })?;
         }
         Ok(())
@@ -199,19 +269,50 @@ impl Ownership {
     }
 
     /// Reads on to the end as it is now.
-    fn read(&mut self, see: &mut dyn FnMut(&Entry)) -> Result<(), RuntimeError> {
-        self.journal.look_for_end()?;
-        while let Some(raw) = self.journal.next_entry()? {
-            let entry = Entry::from_bytes(&raw.bytes)?;
-            self.last = Some(Last {
-                epoch: entry.header.epoch,
-                writer: entry.header.instance.clone(),
-                owner: entry.owner().cloned(),
-                lease: Duration::from_millis(entry.header.lease_ms),
-            });
-            see(&entry);
+    fn read(&mut self, see: &mut dyn FnMut(Entry)) -> Result<(), RuntimeError> {
+        self.look_for_end()?;
+        while let Some(entry) = self.next_entry()? {
+            see(entry);
         }
         Ok(())
+    }
+}
+
+/// The journal as a start finds it. What came before the entries that it has read may still be
+/// there.
+pub(crate) struct StartOfJournal {
+    pub(crate) cluster: Cluster,
+    pub(crate) topic: String,
+    /// Offset of the first record still kept: above 0 if the journal was trimmed.
+    pub(crate) first_offset: i64,
+    /// The last epoch that counts; none: all do.
+    pub(crate) until: Option<Epoch>,
+}
+
+impl StartOfJournal {
+    /// What the entries say, from the first one that is still kept.
+    ///
+    /// # Errors
+    /// Those of the connectors; [`RuntimeError::Journal`].
+    pub(crate) fn reread(&self) -> Result<History, RuntimeError> {
+        self.read_from(0)
+    }
+
+    /// What the entries say from an offset on.
+    ///
+    /// # Errors
+    /// As [`StartOfJournal::reread`].
+    pub(crate) fn read_from(&self, offset: i64) -> Result<History, RuntimeError> {
+        let mut journal = JournalTopic::open(&self.cluster, &self.topic, offset)?;
+        let mut history = History::default();
+        while let Some(raw) = journal.next_entry()? {
+            let entry = Entry::from_bytes(&raw.bytes)?;
+            if self.until.is_some_and(|until| entry.header.epoch > until) {
+                break;
+            }
+            history.note(&entry);
+        }
+        Ok(history)
     }
 }
 
@@ -224,7 +325,7 @@ pub(crate) fn new_instance() -> Result<InstanceName, RuntimeError> {
 }
 
 /// A random time between 0.1 and 1 s, so that two who meet do not meet again.
-fn jitter() -> Result<Duration, RuntimeError> {
+pub(crate) fn jitter() -> Result<Duration, RuntimeError> {
     let random = getrandom::u32().map_err(|_e| RuntimeError::Random)?;
     Ok(Duration::from_millis(100 + u64::from(random % 900)))
 }

@@ -198,6 +198,46 @@ pub(crate) fn prepare(
     Ok(Prepared { topics, limits, is_compacted, cluster_id, notes: preparation.notes })
 }
 
+/// What a replay has to know of the topics that it reads; nothing is created.
+///
+/// # Errors
+/// [`RuntimeError::NeverRan`]; [`ConnectorError::MissingTopic`]; those of the broker.
+pub(crate) fn look(
+    cluster: &Cluster,
+    dataflow: &Dataflow,
+    names: &Names,
+) -> Result<Prepared, RuntimeError> {
+    let admin = Admin::open(cluster)?;
+    let topic = names.journal();
+    if admin.topic(&topic)?.is_none() {
+        return Err(RuntimeError::NeverRan { topic });
+    }
+    let mut is_compacted = BTreeMap::new();
+    for (_, source) in dataflow.sources() {
+        if admin.topic(&source.topic)?.is_none() {
+            return Err(missing(source, cluster));
+        }
+        let policy = admin.settings(&source.topic)?.remove("cleanup.policy");
+        let policy = policy.and_then(|setting| setting.value).unwrap_or_default();
+        is_compacted.insert(source.source.clone(), policy.contains("compact"));
+    }
+    Ok(Prepared {
+        topics: Vec::new(),
+        limits: SizeLimits { sinks: Vec::new(), dead_letters: DEFAULT_MESSAGE_BYTES },
+        is_compacted,
+        cluster_id: admin.cluster_id(),
+        notes: Vec::new(),
+    })
+}
+
+fn missing(source: &Source, cluster: &Cluster) -> RuntimeError {
+    RuntimeError::Connector(ConnectorError::MissingTopic {
+        topic: source.topic.clone(),
+        source_name: source.source.clone(),
+        cluster: cluster.to_string(),
+    })
+}
+
 struct Preparation {
     admin: Admin,
     existing: BTreeMap<String, TopicDescription>,
@@ -235,11 +275,7 @@ impl Preparation {
     fn source(&mut self, source: &Source) -> Result<bool, RuntimeError> {
         if !self.existing.contains_key(&source.topic) {
             if !self.admin.cluster().is_embedded() {
-                return Err(RuntimeError::Connector(ConnectorError::MissingTopic {
-                    topic: source.topic.clone(),
-                    source_name: source.source.clone(),
-                    cluster: self.admin.cluster().to_string(),
-                }));
+                return Err(missing(source, self.admin.cluster()));
             }
             let topic = TopicSpec {
                 name: source.topic.clone(),

@@ -10,7 +10,7 @@ use planner::dataflow::OnGap;
 use stream::Clock;
 
 use crate::error::RuntimeError;
-use crate::inbox::{Inbox, Piece};
+use crate::inbox::{Follow, Inbox, Piece};
 
 /// How many records one piece holds at most: a micro-batch that fits the caches.
 const PIECE_RECORDS: usize = 8_192;
@@ -23,6 +23,10 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// How often it is looked how far the logs reach: a fetch that finds nothing is answered as often.
 const LOG_END_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A log's end that was told before the records which the journal names were there is passed over.
+/// If they do not come for so long, the broker is asked where the log ends.
+const END_DOUBT: Duration = Duration::from_secs(1);
 
 /// How far a partition may be read.
 #[derive(Debug, Default)]
@@ -53,12 +57,17 @@ pub(crate) struct Reader {
     inbox: Arc<Inbox>,
     clock: Arc<dyn Clock>,
     log_ends_at: Option<Duration>,
+    /// Only the slices that the journal names are read.
+    is_following: bool,
 }
 
+#[derive(Default)]
 struct Progress {
     position: i64,
     limits: Limits,
     is_done: bool,
+    /// Since when the log has seemed to end before the slices that the journal names.
+    short_since: Option<Duration>,
 }
 
 impl Reader {
@@ -78,10 +87,12 @@ impl Reader {
         source.start(&positions, &ready)?;
         let partitions = partitions
             .into_iter()
-            .map(|(position, limits)| Progress { position, limits, is_done: false })
+            .map(|(position, limits)| Progress { position, limits, ..Progress::default() })
             .collect();
+        let is_following = inbox.is_following();
         let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
-        Ok(Self { index, topic, source, partitions, inbox, clock, log_ends_at: None })
+        let log_ends_at = None;
+        Ok(Self { index, topic, source, partitions, inbox, clock, log_ends_at, is_following })
     }
 
     /// Reads until the inbox closes.
@@ -114,9 +125,14 @@ impl Reader {
     /// Polls each partition once; whether any had something.
     fn poll_all(&mut self) -> Result<bool, RuntimeError> {
         self.grow()?;
+        if self.is_following {
+            self.follow()?;
+        }
         let mut has_progress = false;
         for partition in 0..self.partitions.len() {
-            if self.partitions[partition].is_done || !self.inbox.has_room(self.index, partition) {
+            let at = &self.partitions[partition];
+            let waits = at.is_done || (self.is_following && at.limits.replayed.is_empty());
+            if waits || !self.inbox.has_room(self.index, partition) {
                 continue;
             }
             let limit = self.partitions[partition].limit().unwrap_or(i64::MAX);
@@ -128,9 +144,17 @@ impl Reader {
                 polled => polled?,
             };
             match polled {
-                Poll::Nothing => continue,
+                Poll::Nothing => {
+                    self.doubt_end(partition)?;
+                    continue;
+                }
+                Poll::End(end) if self.is_following && end < limit => {
+                    let now = self.clock.monotonic();
+                    self.partitions[partition].short_since.get_or_insert(now);
+                }
                 Poll::Slice(fetched) => {
                     self.partitions[partition].position = fetched.to;
+                    self.partitions[partition].short_since = None;
                     self.inbox.put(self.index, partition, Piece::Rows(fetched));
                 }
                 Poll::Limit => self.partitions[partition].position = limit,
@@ -170,11 +194,48 @@ impl Reader {
         }
         let starts: Vec<i64> = grown.iter().map(|bounds| bounds.first).collect();
         self.source.grow(&starts)?;
-        self.partitions.extend(starts.into_iter().map(|position| Progress {
-            position,
-            limits: Limits::default(),
-            is_done: false,
-        }));
+        self.partitions.extend(
+            starts.into_iter().map(|position| Progress { position, ..Progress::default() }),
+        );
+        Ok(())
+    }
+
+    /// Takes over what the journal names, and that it is no longer followed.
+    fn follow(&mut self) -> Result<(), RuntimeError> {
+        // In this order: what comes with the release is taken.
+        self.is_following = self.inbox.is_following();
+        for (partition, follow) in self.inbox.take_follow(self.index) {
+            match follow {
+                Follow::Slices(ends) => self.partitions[partition].limits.replayed.extend(ends),
+                Follow::Resume(offset) if offset > self.partitions[partition].position => {
+                    // What the journal carried was not read here.
+                    self.source.restart(partition, offset)?;
+                    self.partitions[partition].position = offset;
+                }
+                Follow::Resume(_) => {}
+            }
+            self.settle(partition);
+        }
+        Ok(())
+    }
+
+    /// Whether the log still reaches as far as the journal says, if it has not seemed to for a while.
+    fn doubt_end(&mut self, partition: usize) -> Result<(), RuntimeError> {
+        let at = &mut self.partitions[partition];
+        let (Some(since), Some(limit)) = (at.short_since, at.limits.replayed.front().copied())
+        else {
+            return Ok(());
+        };
+        let now = self.clock.monotonic();
+        if now.saturating_sub(since) < END_DOUBT {
+            return Ok(());
+        }
+        at.short_since = Some(now);
+        let (_, end) = self.source.partition_bounds(partition)?;
+        if end < limit {
+            let (topic, partition) = (self.topic.topic.clone(), partition_number(partition));
+            return Err(RuntimeError::LogShrunk { topic, partition, position: limit, end });
+        }
         Ok(())
     }
 
@@ -191,7 +252,7 @@ impl Reader {
         let at = &mut self.partitions[partition];
         let position = at.position;
         let (first, end) = self.source.partition_bounds(partition)?;
-        let number = i32::try_from(partition).unwrap_or(i32::MAX);
+        let number = partition_number(partition);
         if position > end {
             return Err(RuntimeError::LogShrunk { topic, partition: number, position, end });
         }
@@ -225,4 +286,8 @@ impl Progress {
     fn limit(&self) -> Option<i64> {
         self.limits.replayed.front().copied().or(self.limits.last)
     }
+}
+
+fn partition_number(index: usize) -> i32 {
+    i32::try_from(index).unwrap_or(i32::MAX)
 }

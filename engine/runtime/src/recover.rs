@@ -20,22 +20,18 @@ use crate::fold::Fold;
 use crate::history::{History, Positions};
 use crate::journal::{Entry, JournalError};
 use crate::local::LocalState;
-use crate::ownership::Ownership;
+use crate::ownership::StartOfJournal;
 use crate::prepare::Note;
 use crate::run::RunPlan;
-use crate::upgrade::{self, InForce, Next, Stage, dataflow_of};
+use crate::upgrade::{InForce, Stage, dataflow_of};
 
 /// How many complete snapshots are kept, beside the pinned ones.
 pub(crate) const SNAPSHOTS_KEPT: usize = 3;
 
 /// What a start continues.
 pub(crate) struct Past {
-    /// Id of the journal; none if it is empty.
-    pub(crate) journal_id: Option<String>,
     /// The last generation.
     pub(crate) generation: Generation,
-    /// The journal's last epoch.
-    pub(crate) epoch: Epoch,
     /// Whether nothing is continued.
     pub(crate) is_new: bool,
     /// Whether the journal does not name the plan yet.
@@ -50,14 +46,6 @@ pub(crate) struct Past {
     pub(crate) replay: Option<Replay>,
     /// For the user.
     pub(crate) notes: Vec<Note>,
-}
-
-/// What a start does.
-pub(crate) enum Recovered {
-    /// It goes on from here.
-    Past(Box<Past>),
-    /// Another stage comes first.
-    Before(Box<Next>),
 }
 
 /// Entries of the journal, read one by one.
@@ -130,24 +118,18 @@ pub(crate) fn journal_offset(
 /// # Errors
 /// [`RuntimeError`]: one of the checks failed, or the store or Kafka did not answer.
 pub(crate) fn recover(
-    (plan, stage): (&RunPlan, &Stage),
+    (plan, stage): (&RunPlan, Option<&Stage>),
     (local, snapshots): (&LocalState, &Snapshots),
-    (ownership, mut history): (&mut Ownership, History),
+    (journal, mut history): (&StartOfJournal, History),
     cluster_id: Option<&str>,
     fold: &mut Fold,
-) -> Result<Recovered, RuntimeError> {
-    let is_guess = ownership.journal().begin() > ownership.journal().first_offset();
-    if history.journal_id.is_none() && is_guess {
-        history = ownership.reread()?;
-    }
+) -> Result<Past, RuntimeError> {
     if plan.options.is_fresh || history.journal_id.is_none() {
         if !plan.options.is_fresh {
             check_never_ran(plan, local)?;
         }
-        return Ok(Recovered::Past(Box::new(Past {
-            journal_id: history.journal_id,
+        return Ok(Past {
             generation: history.generation,
-            epoch: history.epoch,
             is_new: true,
             has_new_plan: true,
             topics: Arc::default(),
@@ -155,63 +137,59 @@ pub(crate) fn recover(
             snapshot: None,
             replay: None,
             notes: Vec::new(),
-        })));
+        });
     }
-    check_hint(plan, local, &history)?;
+    // Who replays an epoch of long ago looks at a part of the journal.
+    if journal.until.is_none() {
+        check_hint(plan, local, &history)?;
+    }
     // Again: while another owner's lease was waited for, it may have written more.
     let listed = snapshots.list()?;
     let mut notes = Vec::new();
-    let newest = newest_of(&listed, &history);
-    let in_force = InForce::of(&history, newest);
-    if let Some(in_force) = &in_force
-        && let Some(next) = upgrade::before((plan, stage), in_force, (&history, newest))?
-    {
-        return Ok(Recovered::Before(Box::new(next)));
-    }
     let search = Search { plan, stage, snapshots, listed: &listed, cluster_id };
     let mut found = search.restore(&history, fold, &mut notes)?;
     if found.is_none() && !history.is_whole {
-        history = ownership.reread()?;
+        history = journal.reread()?;
         found = search.restore(&history, fold, &mut notes)?;
-    }
-    if let Some(in_force) = &in_force
-        && (found.is_some() || history.is_whole)
-        && let Some(next) = upgrade::settle_first(plan, in_force, (&history, found))?
-    {
-        return Ok(Recovered::Before(Box::new(next)));
     }
     if found.is_none() && !history.is_whole {
         return Err(RuntimeError::JournalTrimmed {
             topic: plan.names.journal(),
-            offset: ownership.journal().first_offset(),
+            offset: journal.first_offset,
             place: plan.snapshots.to_string(),
             reasons: notes.iter().flat_map(|note| ["; ".to_owned(), note.to_string()]).collect(),
         });
     }
-    history.check(&plan.fingerprint, found.map_or(Epoch(0), |one| one.about.epoch))?;
+    let after = found.map_or(Epoch(0), |one| one.about.epoch);
+    match history.check(&plan.fingerprint, after) {
+        Err(RuntimeError::PlansMixed { .. }) if stage.is_none() => {
+            let journal = history.plan().map(|(journal, _)| journal.clone());
+            let now = plan.fingerprint.clone();
+            return Err(RuntimeError::OtherPlan { journal: journal.unwrap_or(now.clone()), now });
+        }
+        checked => checked?,
+    }
     let taken_over = found.map(|found| match found.about.fingerprint == plan.fingerprint {
         true => found.clone(),
         false => without_others(found, &plan.dataflow),
     });
-    let positions = history.positions(taken_over.as_ref());
+    let in_force = InForce::of(&history, found);
     let is_named =
         |one: &InForce| one.fingerprint == plan.fingerprint && one.text == plan.project_text;
-    Ok(Recovered::Past(Box::new(Past {
+    Ok(Past {
         has_new_plan: !in_force.as_ref().is_some_and(is_named),
-        positions,
+        positions: history.positions(taken_over.as_ref()),
         replay: replay(plan, &history, found)?,
         snapshot: found.cloned(),
-        journal_id: history.journal_id,
         generation: history.generation,
-        epoch: history.epoch,
         is_new: false,
         topics: history.topics,
         notes,
-    })))
+    })
 }
 
 /// The newest complete snapshot that the journal led to.
-fn newest_of<'a>(listed: &'a [Listed], history: &History) -> Option<&'a Manifest> {
+pub(crate) fn newest_of<'a>(listed: &'a [Listed], history: &History) -> Option<&'a Manifest> {
     let mut complete = listed.iter().filter_map(Listed::manifest);
     complete.find(|manifest| history.has_led_to(manifest))
 }
@@ -264,7 +242,8 @@ fn replay(
 /// The search for a snapshot.
 struct Search<'a> {
     plan: &'a RunPlan,
-    stage: &'a Stage,
+    /// None for who may not change the plan.
+    stage: Option<&'a Stage>,
     snapshots: &'a Snapshots,
     listed: &'a [Listed],
     cluster_id: Option<&'a str>,
@@ -301,7 +280,7 @@ impl<'a> Search<'a> {
             }
             self.check(manifest)?;
             let is_other = manifest.about.fingerprint != self.plan.fingerprint;
-            if is_other && upgrade::switch_epoch(history, self.plan) != Some(manifest.about.epoch) {
+            if is_other && !history.may_switch_at(manifest.about.epoch, &self.plan.fingerprint) {
                 notes.push(unusable("the project was changed after it".to_owned()));
                 continue;
             }
@@ -316,9 +295,13 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// Whether the cluster is that of the snapshot.
+    /// Whether the cluster is that of the snapshot, and the plan where that matters.
     fn check(&self, manifest: &Manifest) -> Result<(), RuntimeError> {
         let about = &manifest.about;
+        if self.stage.is_none() && about.fingerprint != self.plan.fingerprint {
+            let (journal, now) = (about.fingerprint.clone(), self.plan.fingerprint.clone());
+            return Err(RuntimeError::OtherPlan { journal, now });
+        }
         match (&about.cluster_id, self.cluster_id) {
             (Some(then), Some(now)) if then != now => Err(RuntimeError::ClusterChanged {
                 topic: self.plan.names.journal(),
@@ -347,9 +330,10 @@ impl<'a> Search<'a> {
             return Ok(restored(dataflow, tables).map_err(|error| error.to_string()));
         }
         let old = Arc::new(dataflow_of(self.plan, &about.fingerprint, &about.project)?);
+        let dropped = self.stage.map(Stage::dropped).unwrap_or_default();
         let migrated = restored(&old, tables).and_then(|fold| {
             let upgrade = Upgrade::between(&old, dataflow);
-            Fold::migrated(dataflow, fold.snapshot(), &upgrade, &self.stage.dropped())
+            Fold::migrated(dataflow, fold.snapshot(), &upgrade, &dropped)
         });
         Ok(migrated.map_err(|error| error.to_string()))
     }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use connectors::{Cluster, KafkaSource, TransactionSettings};
+use connectors::{Bounds, Cluster, KafkaSource, TransactionSettings, TransactionalProducer};
 use planner::dataflow::{Dataflow, OnGap, Source, shadow_of};
-use state::{Location, Snapshots};
+use state::{Location, Manifest, Snapshots};
 use stream::{Clock, Fingerprint, InstanceName, ReaderName};
 
 use crate::codec;
@@ -19,18 +19,21 @@ use crate::driver::{Driver, Identity, Outlet, ReaderView, Schedule};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold};
-use crate::history::Positions;
+use crate::history::{History, Positions};
 use crate::inbox::{Inbox, PanicGuard};
+use crate::lease::LeaseKeeper;
 use crate::local::LocalState;
 use crate::names::Names;
-use crate::ownership::{Claim, Ownership, new_instance};
-use crate::prepare::{Note, Prepared, prepare};
+use crate::outbox::ToEncode;
+use crate::ownership::{Claim, Ownership, StartOfJournal, new_instance};
+use crate::prepare::{Note, Prepared, look, prepare};
 use crate::reader::{Limits, Reader, TopicView};
-use crate::recover::{Recovered, check_topics, journal_offset, recover};
+use crate::recover::{Past, check_topics, journal_offset, newest_of, recover};
 use crate::snapshots::{SnapshotPlan, SnapshotThread};
+use crate::standby;
 use crate::status::{SnapshotStatus, SnapshotSummary, StatusBoard};
 use crate::topic_watch::TopicWatch;
-use crate::upgrade::{Compile, Next, Stage, UpgradeOptions};
+use crate::upgrade::{self, Compile, InForce, Next, Stage, UpgradeOptions};
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
@@ -81,6 +84,8 @@ pub struct RunOptions {
     pub is_fresh: bool,
     /// Push a living owner aside.
     pub is_taking_over: bool,
+    /// Follow another process, and take over when it is gone.
+    pub is_standby: bool,
     /// Time between commits.
     pub commit_interval: Duration,
     /// Time between snapshots of the state.
@@ -112,6 +117,7 @@ impl Default for RunOptions {
             closes_windows: false,
             is_fresh: false,
             is_taking_over: false,
+            is_standby: false,
             commit_interval: Duration::from_secs(1),
             snapshot_interval: Duration::from_mins(1),
             lease: Duration::from_secs(10),
@@ -144,15 +150,27 @@ impl RunReport {
     fn after(before: Option<Self>, report: Self) -> Self {
         let Some(before) = before else { return report };
         let mut notes = before.notes;
-        notes.extend(
-            report.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>(),
-        );
+        let new: Vec<Note> =
+            report.notes.iter().filter(|note| !notes.contains(note)).cloned().collect();
+        notes.extend(new);
         Self {
             counters: before.counters.plus(&report.counters),
             epochs: before.epochs + report.epochs,
             replayed_records: before.replayed_records + report.replayed_records,
             notes,
             ..report
+        }
+    }
+
+    /// Of a run that was stopped before it did anything.
+    pub(crate) fn of_nothing() -> Self {
+        Self {
+            counters: Counters::default(),
+            epochs: 0,
+            replayed_records: 0,
+            notes: Vec::new(),
+            snapshots: SnapshotStatus::default(),
+            is_stopped: true,
         }
     }
 }
@@ -178,7 +196,7 @@ impl StopHandle {
         }
     }
 
-    fn attach(&self, inbox: &Arc<Inbox>) {
+    pub(crate) fn attach(&self, inbox: &Arc<Inbox>) {
         let mut attached = self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         *attached = Some(Arc::clone(inbox));
         if self.shared.is_stopped.load(Ordering::SeqCst) {
@@ -194,6 +212,14 @@ struct OpenReader {
     limits: Vec<Limits>,
 }
 
+/// Runs a dataflow until its end or a stop.
+///
+/// # Errors
+/// [`RuntimeError`]: what was committed stands, a later run goes on from there.
+pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
+    if plan.options.is_standby { standby::run(plan) } else { run_as_owner(plan) }
+}
+
 /// How a stage ended.
 enum Ended {
     /// It did what it is for.
@@ -202,13 +228,12 @@ enum Ended {
     Before(Next),
 }
 
-/// Runs a dataflow until its end or a stop. Where the project has changed since the last run, other
-/// plans come first.
+/// A start: it goes on once the project is ours. Where the project has changed since the last run,
+/// other plans come first.
 ///
 /// # Errors
-/// [`RuntimeError`]: what was committed stands, a later run goes on from there.
-pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
-    let local = Arc::new(LocalState::open(&plan.state_folder)?);
+/// As [`run`].
+pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let instance = new_instance()?;
     let mut next = Next { plan: plan.clone(), stage: Stage::Live };
     // What goes on once another plan has settled its tail.
@@ -216,7 +241,7 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let mut has_settled = false;
     let mut total: Option<RunReport> = None;
     loop {
-        match run_stage((&next.plan, &next.stage), &local, &instance)? {
+        match run_stage(&next, &instance)? {
             Ended::Before(before) => {
                 tracing::info!(stage = ?before.stage, "the plan has changed");
                 if before.stage == Stage::Settle {
@@ -244,99 +269,330 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     }
 }
 
-fn run_stage(
-    (plan, stage): (&RunPlan, &Stage),
-    local: &Arc<LocalState>,
-    instance: &InstanceName,
-) -> Result<Ended, RuntimeError> {
-    let snapshots = Snapshots::open(&plan.snapshots)?;
-    let options = &plan.options;
-    let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, options.snapshot_interval)?;
-    plan.board.update(|status| status.notes.clone_from(&prepared.notes));
-    tracing::debug!("topics are ready");
-    let dataflow = Arc::new(plan.dataflow.clone());
-    let inbox = Arc::new(Inbox::default());
-    plan.stop.attach(&inbox);
-
-    let from = journal_offset(plan, &snapshots, local)?;
-    let claim = claim(plan, &prepared, local.owners(), (instance, from));
-    let mut ownership = Ownership::open(claim)?;
-    let (history, producer) = ownership.acquire(&inbox)?;
+fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError> {
+    let plan = &next.plan;
+    let local = LocalState::open(&plan.state_folder)?;
+    let ground = Ground::prepare(plan)?;
+    let from = journal_offset(plan, &ground.snapshots, &local)?;
+    let mut ownership = ground.ownership(plan, local.owners(), (instance, from))?;
+    let (history, producer) = ownership.acquire(&ground.inbox)?;
     tracing::debug!(%instance, epoch = %history.epoch, "the journal is read and ours");
-    let mut fold = Fold::new(&dataflow)?;
-    let cluster_id = prepared.cluster_id.clone();
-    let known = (&**local, &snapshots);
-    let owned = (&mut ownership, history);
-    let past = match recover((plan, stage), known, owned, cluster_id.as_deref(), &mut fold)? {
-        Recovered::Past(past) => *past,
-        Recovered::Before(before) => return Ok(Ended::Before(*before)),
+    let settle = match ground.stage_before(next, &history)? {
+        (Some(before), _) => return Ok(Ended::Before(before)),
+        (None, settle) => settle,
     };
-    let mut notes = prepared.notes.clone();
-    notes.extend(past.notes.iter().cloned().chain(stage.note()));
-    plan.board.update(|status| {
-        status.notes.clone_from(&notes);
-        status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);
-    });
+    local.add_owner(instance)?;
+    let identity = Identity::new(instance.clone(), &history, &plan.options)?;
+    let owned = Owned { local, identity, ownership, history, producer };
+    let mut threads = Threads::new(&ground.inbox);
+    let result = go_on(next, ground, owned, &mut threads);
+    match (threads.finish(result), settle) {
+        // The snapshot at the journal's end is there and cannot be used.
+        (Err(RuntimeError::PlansMixed { .. }), Some(settle)) => Ok(Ended::Before(settle)),
+        (result, _) => result.map(Ended::Done),
+    }
+}
+
+/// What a start has once the project is its own.
+struct Owned {
+    local: LocalState,
+    identity: Identity,
+    ownership: Ownership,
+    history: History,
+    producer: TransactionalProducer,
+}
+
+/// Says in the journal who the owner is, restores what is continued, and runs.
+fn go_on(
+    Next { plan, stage }: &Next,
+    ground: Ground,
+    owned: Owned,
+    threads: &mut Threads,
+) -> Result<RunReport, RuntimeError> {
+    let Owned { local, mut identity, ownership, history, producer } = owned;
+    let (start, journal_offset) = (ownership.start_of_journal(), ownership.end());
+    let stages = Stages::open();
+    let (to_encode, kept_bytes) = (stages.to_encode.clone(), Arc::clone(&stages.kept_bytes));
+    stages.start(plan, &ground, (ownership, producer), threads)?;
+    // The first entry of a journal says more than who the owner is, and follows nothing that would
+    // have to be restored before.
+    let is_first = history.journal_id.is_none();
+    let keeper = (!is_first)
+        .then(|| LeaseKeeper::start(identity.clone(), &to_encode, &ground.inbox))
+        .transpose()?;
+    let (fold, past) = ground.recover((plan, Some(stage)), &local, (&start, history))?;
     // Only an owner looks at the topics: who waits for another one's end would know them as they
     // were before it.
-    let mut readers = open_readers(plan, &prepared, &inbox)?;
-    tracing::debug!(readers = readers.len(), "readers are open");
-    let watch = watch_topics(plan, &readers)?;
-    let topics = watch.ids();
-    check_topics(&past.topics, &topics)?;
-    local.add_owner(instance)?;
-    let identity = Identity::new(instance.clone(), &past, topics.clone(), options)?;
-    place_readers(plan, &mut readers, &past.positions)?;
+    let mut readers = Readers::open(plan, &ground, &past.topics)?;
+    readers.place(plan, &past.positions)?;
     if let Stage::Rebuild(_) = stage {
-        bound_readers(&mut readers, &past.positions);
+        bound_readers(&mut readers.open, &past.positions);
+    }
+    if let Some(keeper) = keeper {
+        identity = keeper.release(&ground.inbox)?;
+    }
+    identity.begin(&past, readers.topics());
+    let views = readers.start(threads, &ground.inbox, &plan.clock)?;
+    let snapshots = ground.snapshot_thread(plan, journal_offset, past.snapshot)?;
+    let snapshots = Schedule::new(snapshots, plan.options.snapshot_interval);
+    plan.board.update(|status| status.notes.extend(stage.note()));
+    let notes = plan.board.read().notes;
+    let outlet = Outlet { to_encode, kept_bytes, inbox: ground.inbox, snapshots };
+    let driver = Driver::new(plan, fold, views, (identity, local), outlet);
+    let report = driver.of_stage(stage.clone()).run(past.replay)?;
+    Ok(RunReport { notes, ..report })
+}
+
+/// What a run stands on before it knows whether the project is its own.
+pub(crate) struct Ground {
+    pub(crate) snapshots: Snapshots,
+    pub(crate) inbox: Arc<Inbox>,
+    prepared: Prepared,
+    dataflow: Arc<Dataflow>,
+}
+
+impl Ground {
+    /// Makes the topics ready, and takes stops from here on.
+    ///
+    /// # Errors
+    /// Those of Kafka and of the snapshots' place.
+    pub(crate) fn prepare(plan: &RunPlan) -> Result<Self, RuntimeError> {
+        let snapshots = Snapshots::open(&plan.snapshots)?;
+        let interval = plan.options.snapshot_interval;
+        let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, interval)?;
+        plan.board.update(|status| status.notes.clone_from(&prepared.notes));
+        tracing::debug!("topics are ready");
+        Ok(Self::new(plan, snapshots, prepared))
     }
 
-    let snapshots = SnapshotPlan {
-        snapshots,
-        cluster: plan.cluster.clone(),
-        cluster_id,
-        journal: plan.names.journal(),
-        journal_offset: ownership.journal().end(),
-        newest: past.snapshot,
-        board: Arc::clone(&plan.board),
-        clock: Arc::clone(&plan.clock),
-    };
-    let snapshots = SnapshotThread::start(snapshots, &inbox)?;
-    let kept_bytes = Arc::new(AtomicU64::new(0));
-    let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
-    let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
-    let encoder = EncodeStage::new(&dataflow, prepared.limits.clone(), &kept_bytes)?;
-    let outputs = match plan.options.delivery {
-        Delivery::ExactlyOnce => None,
-        Delivery::AtLeastOnce => Some(Outputs::open(&plan.cluster, &prepared.topics)?),
-    };
-    let producers = Producers { transactional: producer, outputs };
-    let committer = Committer::new(producers, ownership, plan.names.group(), &kept_bytes, &inbox);
-    let encoder_inbox = Arc::clone(&inbox);
-    let mut threads = Threads { inbox: Arc::clone(&inbox), handles: Vec::new() };
-    threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox))?;
-    threads.spawn("commit", move || committer.run(&from_encoder))?;
-    let views = start_readers(readers, &topics, (&mut threads, &plan.clock))?;
-    let watched = Arc::clone(&inbox);
-    threads.spawn("watch", move || watch.run(&watched))?;
-    let snapshots = Schedule::new(snapshots, options.snapshot_interval);
-    let outlet = Outlet { to_encode, kept_bytes, inbox, snapshots };
-    let driver = Driver::new((plan, stage), fold, views, (identity, Arc::clone(local)), outlet);
-    let result = driver.run(past.replay);
-    let joined = threads.join(result.is_err());
-    let mut report = result?;
-    joined?;
-    report.notes = notes;
-    Ok(Ended::Done(report))
+    /// As [`Ground::prepare`], for who only reads: nothing is created.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn look(plan: &RunPlan) -> Result<Self, RuntimeError> {
+        let snapshots = Snapshots::open(&plan.snapshots)?;
+        Ok(Self::new(plan, snapshots, look(&plan.cluster, &plan.dataflow, &plan.names)?))
+    }
+
+    fn new(plan: &RunPlan, snapshots: Snapshots, prepared: Prepared) -> Self {
+        let inbox = Arc::new(Inbox::default());
+        plan.stop.attach(&inbox);
+        Self { snapshots, inbox, prepared, dataflow: Arc::new(plan.dataflow.clone()) }
+    }
+
+    /// Opens the journal at an offset; `former` instances are gone.
+    ///
+    /// # Errors
+    /// Those of the connectors.
+    pub(crate) fn ownership(
+        &self,
+        plan: &RunPlan,
+        former: Vec<InstanceName>,
+        at: (&InstanceName, i64),
+    ) -> Result<Ownership, RuntimeError> {
+        Ownership::open(claim(plan, &self.prepared, former, at))
+    }
+
+    /// Which stage has to come before this one, if any; and which one if the newest snapshot turns
+    /// out to be unusable.
+    fn stage_before(
+        &self,
+        Next { plan, stage }: &Next,
+        history: &History,
+    ) -> Result<(Option<Next>, Option<Next>), RuntimeError> {
+        if plan.options.is_fresh || history.journal_id.is_none() {
+            return Ok((None, None));
+        }
+        let listed = self.snapshots.list()?;
+        let newest = newest_of(&listed, history);
+        let Some(in_force) = InForce::of(history, newest) else { return Ok((None, None)) };
+        let before = upgrade::before((plan, stage), &in_force, (history, newest))?;
+        Ok((before, upgrade::settle_first(plan, &in_force)?))
+    }
+
+    /// Finds what the run continues: a fold with its state, and what is to be replayed. Without a
+    /// stage the plan must be the one by which the state was kept.
+    ///
+    /// # Errors
+    /// As [`recover`].
+    pub(crate) fn recover(
+        &self,
+        (plan, stage): (&RunPlan, Option<&Stage>),
+        local: &LocalState,
+        past: (&StartOfJournal, History),
+    ) -> Result<(Fold, Past), RuntimeError> {
+        let mut fold = Fold::new(&self.dataflow)?;
+        let cluster_id = self.prepared.cluster_id.as_deref();
+        let known = (local, &self.snapshots);
+        let past = recover((plan, stage), known, past, cluster_id, &mut fold)?;
+        plan.board.update(|status| {
+            status.notes.clone_from(&self.prepared.notes);
+            status.notes.extend(past.notes.iter().cloned());
+            status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);
+        });
+        Ok((fold, past))
+    }
+
+    /// Starts the thread that writes snapshots; later entries begin at `journal_offset` or behind.
+    ///
+    /// # Errors
+    /// As [`SnapshotThread::start`].
+    pub(crate) fn snapshot_thread(
+        &self,
+        plan: &RunPlan,
+        journal_offset: i64,
+        newest: Option<Manifest>,
+    ) -> Result<SnapshotThread, RuntimeError> {
+        let snapshots = SnapshotPlan {
+            snapshots: Snapshots::open(&plan.snapshots)?,
+            cluster: plan.cluster.clone(),
+            cluster_id: self.prepared.cluster_id.clone(),
+            journal: plan.names.journal(),
+            journal_offset,
+            newest,
+            board: Arc::clone(&plan.board),
+            clock: Arc::clone(&plan.clock),
+        };
+        SnapshotThread::start(snapshots, &self.inbox)
+    }
+}
+
+/// The way from the fold to Kafka: encoder and committer, and what goes between.
+pub(crate) struct Stages {
+    pub(crate) to_encode: SyncSender<ToEncode>,
+    pub(crate) kept_bytes: Arc<AtomicU64>,
+    from_fold: Receiver<ToEncode>,
+}
+
+impl Stages {
+    /// The way, with nobody at its end yet.
+    pub(crate) fn open() -> Self {
+        let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
+        Self { to_encode, kept_bytes: Arc::default(), from_fold }
+    }
+
+    /// Starts encoder and committer.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Thread`]; those of the codecs.
+    pub(crate) fn start(
+        self,
+        plan: &RunPlan,
+        ground: &Ground,
+        (ownership, producer): (Ownership, TransactionalProducer),
+        threads: &mut Threads,
+    ) -> Result<(), RuntimeError> {
+        let Self { to_encode: _, kept_bytes, from_fold } = self;
+        let Ground { inbox, prepared, dataflow, .. } = ground;
+        let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
+        let encoder = EncodeStage::new(dataflow, prepared.limits.clone(), &kept_bytes)?;
+        let outputs = match plan.options.delivery {
+            Delivery::ExactlyOnce => None,
+            Delivery::AtLeastOnce => Some(Outputs::open(&plan.cluster, &prepared.topics)?),
+        };
+        let producers = Producers { transactional: producer, outputs };
+        let committer =
+            Committer::new(producers, ownership, plan.names.group(), &kept_bytes, inbox);
+        let encoder_inbox = Arc::clone(inbox);
+        threads.spawn("encode", move || encoder.run(&from_fold, &to_commit, &encoder_inbox))?;
+        threads.spawn("commit", move || committer.run(&from_encoder))
+    }
+}
+
+/// All readers before their threads start, and the watch over their topics.
+pub(crate) struct Readers {
+    open: Vec<OpenReader>,
+    watch: TopicWatch,
+    topics: BTreeMap<String, String>,
+}
+
+impl Readers {
+    /// Opens all readers. Their topics must still have the ids that are `known`.
+    ///
+    /// # Errors
+    /// [`RuntimeError::TopicRecreated`]; those of the connectors.
+    pub(crate) fn open(
+        plan: &RunPlan,
+        ground: &Ground,
+        known: &BTreeMap<String, String>,
+    ) -> Result<Self, RuntimeError> {
+        let open = open_readers(plan, &ground.prepared, &ground.inbox)?;
+        tracing::debug!(readers = open.len(), "readers are open");
+        let watch = watch_topics(plan, &open)?;
+        let topics = watch.ids();
+        check_topics(known, &topics)?;
+        Ok(Self { open, watch, topics })
+    }
+
+    /// Ids of the topics by name.
+    pub(crate) fn topics(&self) -> BTreeMap<String, String> {
+        self.topics.clone()
+    }
+
+    /// Puts each reader where it starts.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] if a topic does not hold what is to be read.
+    pub(crate) fn place(
+        &mut self,
+        plan: &RunPlan,
+        positions: &Positions,
+    ) -> Result<(), RuntimeError> {
+        place_readers(plan, &mut self.open, positions)
+    }
+
+    /// Starts their threads, and the watch's.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Thread`]; those of the connectors.
+    pub(crate) fn start(
+        self,
+        threads: &mut Threads,
+        inbox: &Arc<Inbox>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Vec<ReaderView>, RuntimeError> {
+        let views = start_readers(self.open, &self.topics, (threads, clock))?;
+        let (watch, watched) = (self.watch, Arc::clone(inbox));
+        threads.spawn("watch", move || watch.run(&watched))?;
+        Ok(views)
+    }
+}
+
+/// What the partitions of all readers hold now.
+///
+/// # Errors
+/// Those of the connectors.
+pub(crate) fn bounds(plan: &RunPlan) -> Result<Vec<Vec<Bounds>>, RuntimeError> {
+    let sources = plan.dataflow.sources();
+    let bounds = sources.map(|(_, source)| {
+        let source = KafkaSource::open(&plan.cluster, codec::source_spec(source, false))?;
+        Ok(source.bounds()?)
+    });
+    bounds.collect()
 }
 
 /// The threads beside the fold's. They end when the inbox closes and the fold's channel is dropped.
-struct Threads {
+pub(crate) struct Threads {
     inbox: Arc<Inbox>,
     handles: Vec<(&'static str, JoinHandle<()>)>,
 }
 
 impl Threads {
+    /// None yet.
+    pub(crate) fn new(inbox: &Arc<Inbox>) -> Self {
+        Self { inbox: Arc::clone(inbox), handles: Vec::new() }
+    }
+
+    /// Waits for the end of all threads after what the fold's thread has come to.
+    ///
+    /// # Errors
+    /// That of `result`, else [`RuntimeError::Panicked`].
+    pub(crate) fn finish<T>(self, result: Result<T, RuntimeError>) -> Result<T, RuntimeError> {
+        let joined = self.join(result.is_err());
+        let result = result?;
+        joined.map(|()| result)
+    }
+
     /// Starts a thread whose name tools like `top -H` show.
     fn spawn(
         &mut self,
@@ -524,16 +780,12 @@ fn place_readers(
 /// A rebuild reads no further than to where the others stand, and these stay there. A reader that
 /// stands nowhere yet reads what there is.
 fn bound_readers(readers: &mut [OpenReader], positions: &Positions) {
-    let places: Vec<ReaderName> = readers.iter().map(|reader| reader.view.name.clone()).collect();
+    let followed: Vec<ReaderName> =
+        readers.iter().filter_map(|reader| shadow_of(&reader.view.name)).collect();
     for reader in readers {
-        let main = shadow_of(&reader.view.name);
-        let is_followed =
-            |name: &ReaderName| places.iter().any(|place| shadow_of(place).as_ref() == Some(name));
-        let Some(target) =
-            main.or_else(|| is_followed(&reader.view.name).then(|| reader.view.name.clone()))
-        else {
-            continue;
-        };
+        let name = &reader.view.name;
+        let own = followed.contains(name).then(|| name.clone());
+        let Some(target) = shadow_of(name).or(own) else { continue };
         let partitions = (0..).zip(&mut reader.view.partitions).zip(&mut reader.limits);
         for ((number, at), limits) in partitions {
             let there = positions.get(&(target.clone(), number));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stream::{Epoch, EventTime, ProcessingTime, Watermark};
+use stream::{Epoch, EventTime, InstanceName, ProcessingTime, Watermark};
 
 use crate::fold::Counters;
 use crate::prepare::Note;
@@ -33,6 +33,23 @@ pub struct Status {
     pub first_output_after: Option<Duration>,
     /// Snapshots of this run.
     pub snapshots: SnapshotStatus,
+    /// Of a standby: whom it stands by for.
+    pub standby: Option<StandbyStatus>,
+}
+
+/// Where a standby stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandbyStatus {
+    /// Who owns the project; none after a clean end, and before the first run.
+    pub owner: Option<InstanceName>,
+    /// About how many epochs are committed and not folded here.
+    pub epochs_behind: u64,
+    /// How far its state lies behind the clock, while there is something to fold.
+    pub behind: Option<Duration>,
+    /// How long the owner has written nothing.
+    pub silent: Duration,
+    /// After so long it takes over.
+    pub lease: Duration,
 }
 
 /// How snapshots fare.
@@ -157,6 +174,8 @@ pub enum Phase {
     Replaying,
     /// Models are built up again, and the others stand still.
     Rebuilding,
+    /// What another process has committed is folded again, as it comes.
+    Standby,
     /// Rows are folded as they come.
     Running,
     /// The last epoch is committed.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use planner::dataflow::upgrade::{Reason, Upgrade, Verdict, Weight};
 use planner::dataflow::{Dataflow, Rebuild, shadow_of};
 use state::Manifest;
-use stream::{Epoch, Fingerprint};
+use stream::Fingerprint;
 
 use crate::error::RuntimeError;
 use crate::history::History;
@@ -147,7 +147,7 @@ pub(crate) fn before(
     (history, newest): (&History, Option<&Manifest>),
 ) -> Result<Option<Next>, RuntimeError> {
     let is_same = in_force.fingerprint == plan.fingerprint;
-    let has_tail = newest.map(|manifest| manifest.about.epoch) != Some(history.epoch);
+    let has_tail = !newest.is_some_and(|manifest| history.ends_with(manifest.about.epoch));
     match stage {
         Stage::Settle => return Ok(None),
         Stage::Rebuild(_) | Stage::Join if is_same || !has_tail => return Ok(None),
@@ -172,18 +172,16 @@ pub(crate) fn before(
     Ok(rebuild.map(|rebuild| rebuilding(plan, rebuild)))
 }
 
-/// What goes on if the snapshot at the journal's end turned out to be unusable: the plan in force
-/// replays to there and writes another. `found` is the one that can be used.
+/// What comes first if the snapshot at the journal's end turns out to be unusable: the plan in force
+/// replays to there and writes another.
 ///
 /// # Errors
 /// [`RuntimeError::PlanUnreadable`].
 pub(crate) fn settle_first(
     plan: &RunPlan,
     in_force: &InForce,
-    (history, found): (&History, Option<&Manifest>),
 ) -> Result<Option<Next>, RuntimeError> {
-    let has_tail = found.map(|manifest| manifest.about.epoch) != Some(history.epoch);
-    if in_force.fingerprint == plan.fingerprint || !has_tail {
+    if in_force.fingerprint == plan.fingerprint {
         return Ok(None);
     }
     let old = dataflow_of(plan, &in_force.fingerprint, &in_force.text)?;
@@ -288,16 +286,5 @@ impl fmt::Display for Refusal<'_> {
             write!(f, "\n  {model}: {}, {reason}", change.verdict.word())?;
         }
         Ok(())
-    }
-}
-
-/// The epoch of which a snapshot of another plan may be taken over: where that plan ends.
-pub(crate) fn switch_epoch(history: &History, plan: &RunPlan) -> Option<Epoch> {
-    match history.plan() {
-        // The journal has gone on by our plan already.
-        Some((fingerprint, _)) if *fingerprint == plan.fingerprint => {
-            history.plan_began().map(|epoch| Epoch(epoch.0.saturating_sub(1)))
-        }
-        _ => Some(history.epoch),
     }
 }

@@ -158,6 +158,10 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Run the models
     Run(RunArguments),
+    /// Let the standby that waits in this folder take over now
+    Promote(PromoteArguments),
+    /// Make the state at any epoch again, and ask it with SQL
+    Replay(ReplayArguments),
     /// Create, list, describe, fill and read topics
     Topic(TopicArguments),
     /// List, look at, keep and move snapshots of the state
@@ -331,6 +335,9 @@ pub(crate) struct RunArguments {
     /// Push a running instance of this project aside
     #[arg(long, env = "ENGINE_TAKE_OVER", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) take_over: bool,
+    /// Follow a running instance of this project, and take over when it is gone
+    #[arg(long, conflicts_with_all = ["once", "fresh", "take_over"], env = "ENGINE_STANDBY", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) standby: bool,
     /// Name of an instance that runs a part of the project
     #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
     pub(crate) instance: Option<String>,
@@ -366,6 +373,48 @@ pub(crate) struct RunArguments {
     /// How the summary is written
     #[arg(long, value_enum, default_value = "text", env = "ENGINE_OUTPUT", hide_env = true)]
     pub(crate) output: OutputStyle,
+}
+
+/// `engine promote`.
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArguments {
+    /// Name of an instance that runs a part of the project
+    #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
+    pub(crate) instance: Option<String>,
+    /// How long to wait for it
+    #[arg(long, value_name = "DURATION", default_value = "1m", env = "ENGINE_TIMEOUT", hide_env = true, value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// `engine replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// The state at the end of this epoch [default: the journal's last]
+    #[arg(long, value_name = "N", env = "ENGINE_TO_EPOCH", hide_env = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) to_epoch: Option<u64>,
+    /// Only the tables of this model
+    #[arg(long, value_name = "MODEL", env = "ENGINE_MODEL", hide_env = true)]
+    pub(crate) model: Option<String>,
+    /// A query, such as SELECT * FROM fold.clock; may be given again [default: standard input]
+    #[arg(short, long, value_name = "SQL", env = "ENGINE_COMMAND", hide_env = true)]
+    pub(crate) command: Vec<String>,
+    /// How answers are written
+    #[arg(long, value_enum, default_value = "table", env = "ENGINE_OUTPUT", hide_env = true)]
+    pub(crate) output: QueryOutput,
+    /// Name of an instance that runs a part of the project
+    #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
+    pub(crate) instance: Option<String>,
+}
+
+/// `--output` of commands that answer queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryOutput {
+    /// For people
+    Table,
+    /// One JSON object a row
+    Json,
+    /// Comma-separated, names first
+    Csv,
 }
 
 /// `engine topic`.

@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context, arguments: &PlanArguments) -> Result<ExitCo
     checked.dataflow()?;
     check::tell_briefly(context, checked);
     let session = Session::open(engine.folder(), checked.project()?, Stay::Brief)?;
-    let picture = engine.plan(&session, false);
+    let picture = engine.plan(&session);
     session.close();
     let picture = picture?;
     let text = match arguments.output {

@@ -97,6 +97,7 @@ fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Erro
         closes_windows: arguments.close_windows,
         is_fresh: arguments.fresh,
         is_taking_over: arguments.take_over,
+        is_standby: arguments.standby,
         commit_interval,
         snapshot_interval: settings.checkpoint_interval,
         lease: settings.lease.max(commit_interval * 3),
@@ -152,6 +153,9 @@ fn tell_start(
     context.note_bare_project(engine);
     if arguments.fresh {
         screen.warn("--fresh: the state is forgotten and all outputs are written again");
+    }
+    if arguments.standby {
+        screen.note("--standby: nothing is written until the running engine is gone, or `engine promote` asks for it");
     }
     if arguments.close_windows {
         screen.note("--close-windows: the ends found now are the end of input; later rows of the windows closed by it count as late");

@@ -11,6 +11,7 @@ use stream::{ProcessingTime, Watermark};
 
 use super::Append;
 use super::run::{Rows, Summary, bare_table, dash, late, right_align};
+use super::standby::standby_words;
 
 /// Terminals narrower than these do without totals, and without late rows and exact times.
 const WIDE: u16 = 100;
@@ -216,12 +217,13 @@ pub(crate) fn left_open(now: &Status, rows: &Rows) -> Vec<String> {
 
 /// What stands still, and why.
 fn sentences(now: &Status, rows: &Rows) -> Vec<String> {
+    let standby = now.standby.iter().map(standby_words);
     let held = held_sources(now, rows).into_iter().map(|(_, sentence)| sentence);
     let waiting = rows.models.iter().filter_map(|model| {
         let waiting = now.models.get(model)?.waiting.as_ref()?;
         Some(format!("{model}: {}", explained(waiting, now.now)))
     });
-    held.chain(waiting).collect()
+    standby.chain(held).chain(waiting).collect()
 }
 
 /// Until when a window is open, and what would close it.
@@ -258,7 +260,7 @@ fn time(millis: i64, now: Option<ProcessingTime>) -> String {
 }
 
 /// A duration in its greatest unit.
-fn short(duration: Duration) -> String {
+pub(super) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => format!("{}.{}s", seconds, duration.subsec_millis() / 100),
@@ -296,6 +298,7 @@ fn phase_words(now: &Status) -> String {
         Phase::Replaying => format!("replaying, {} records so far", now.replayed_records),
         Phase::Rebuilding => "rebuilding models, the others wait".to_owned(),
         Phase::Running => "running".to_owned(),
+        Phase::Standby => "standby".to_owned(),
         Phase::Finishing => "finishing the last epoch".to_owned(),
         Phase::Ended => "ended".to_owned(),
     }

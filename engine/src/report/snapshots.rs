@@ -171,8 +171,12 @@ pub(crate) fn manifest_json(manifest: &Manifest) -> Value {
 
 /// `OPERATOR.TABLE`.
 pub(crate) fn table_name(table: &TableFile) -> String {
-    let operator = if table.operator.is_empty() { WHOLE } else { &table.operator };
-    format!("{operator}.{}", table.name)
+    format!("{}.{}", operator_name(&table.operator), table.name)
+}
+
+/// The operator's id; a name for what belongs to none.
+pub(crate) fn operator_name(operator: &str) -> &str {
+    if operator.is_empty() { WHOLE } else { operator }
 }
 
 fn watermark(watermark: Watermark) -> String {

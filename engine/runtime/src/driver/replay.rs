@@ -14,10 +14,7 @@ use crate::recover::Replay;
 
 impl Driver {
     pub(super) fn replay(&mut self, mut replay: Replay) -> Result<(), RuntimeError> {
-        let mut decoders = Vec::new();
-        for view in &self.readers {
-            decoders.push(view.carried.as_ref().map(SliceDecoder::new).transpose()?);
-        }
+        let mut decoders = self.decoders()?;
         loop {
             let entry = match replay.next_entry() {
                 Ok(Some(entry)) => entry,
@@ -40,7 +37,14 @@ impl Driver {
         }
     }
 
-    fn replay_item(
+    /// For each reader what decodes the records that the journal carries, if it carries its.
+    pub(super) fn decoders(&self) -> Result<Vec<Option<SliceDecoder>>, RuntimeError> {
+        let carried = self.readers.iter().map(|view| view.carried.as_ref());
+        let decoders = carried.map(|spec| spec.map(SliceDecoder::new).transpose());
+        Ok(decoders.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn replay_item(
         &mut self,
         it: &JournalItem,
         decoders: &mut [Option<SliceDecoder>],

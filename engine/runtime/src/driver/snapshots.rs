@@ -17,7 +17,8 @@ const FINAL_WAIT: Duration = Duration::from_secs(30);
 
 /// When snapshots are taken.
 pub(crate) struct Schedule {
-    thread: SnapshotThread,
+    /// None where nothing is written.
+    thread: Option<SnapshotThread>,
     interval: Duration,
     /// When the state was last taken; none if it shall be at the next cut.
     last: Option<Duration>,
@@ -33,14 +34,35 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn new(thread: SnapshotThread, interval: Duration) -> Self {
+        Self { thread: Some(thread), ..Self::off(interval) }
+    }
+
+    /// No snapshots are taken.
+    pub(crate) fn off(interval: Duration) -> Self {
         Self {
-            thread,
+            thread: None,
             interval,
             last: Some(Duration::ZERO),
             is_live: false,
             has_news: false,
             pending: None,
             written: None,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.thread.as_ref().is_some_and(SnapshotThread::is_idle)
+    }
+
+    /// Waits until nothing is being written, but not for ever. Whether nothing is.
+    fn wait_idle(&self) -> bool {
+        self.thread.as_ref().is_none_or(|thread| thread.wait_idle(FINAL_WAIT))
+    }
+
+    fn write(&mut self, frozen: Frozen) {
+        if let Some(thread) = &self.thread {
+            self.written = Some(frozen.about.epoch);
+            thread.write(frozen);
         }
     }
 
@@ -63,7 +85,7 @@ impl Driver {
     /// Takes the state of an epoch that was just cut, if it is time to.
     pub(super) fn freeze_if_due(&mut self, epoch: Epoch) {
         let schedule = &self.snapshots;
-        if !schedule.is_live || schedule.pending.is_some() || !schedule.thread.is_idle() {
+        if !schedule.is_live || schedule.pending.is_some() || !schedule.is_idle() {
             return;
         }
         let now = self.clock.monotonic();
@@ -80,21 +102,19 @@ impl Driver {
         let committed = self.committed;
         let is_ready = |frozen: &mut Frozen| frozen.about.epoch <= committed;
         if let Some(frozen) = self.snapshots.pending.take_if(is_ready) {
-            self.snapshots.written = Some(frozen.about.epoch);
-            self.snapshots.thread.write(frozen);
+            self.snapshots.write(frozen);
         }
     }
 
     /// After the last commit: its state is written, so that the next start replays nothing.
     pub(super) fn finish_snapshots(&mut self) {
         self.hand_over();
-        let is_idle = self.snapshots.thread.wait_idle(FINAL_WAIT);
+        let is_idle = self.snapshots.wait_idle();
         if is_idle && self.snapshots.written != Some(self.committed) {
             let frozen = self.freeze(self.committed);
-            self.snapshots.written = Some(self.committed);
-            self.snapshots.thread.write(frozen);
+            self.snapshots.write(frozen);
         }
-        if !self.snapshots.thread.wait_idle(FINAL_WAIT) {
+        if !self.snapshots.wait_idle() {
             let waited_s = FINAL_WAIT.as_secs();
             tracing::warn!(
                 waited_s,

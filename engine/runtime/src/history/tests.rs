@@ -178,12 +178,44 @@ fn entries_are_replayed_by_the_plan_that_wrote_them_alone() {
     all.push(entry(5, vec![plan("q")]));
     all.push(entry(6, vec![plan("q"), slice(0, 30, 31)]));
     let history = history(&all);
-    assert_eq!(history.plan_began(), Some(Epoch(5)));
     let (p, q) = (Fingerprint("p".to_owned()), Fingerprint("q".to_owned()));
     history.check(&q, Epoch(4)).expect("a snapshot where the first plan ends");
+    assert!(history.may_switch_at(Epoch(4), &q) && !history.may_switch_at(Epoch(5), &q));
+    assert!(!history.may_switch_at(Epoch(3), &q), "an entry of the first plan follows");
+    assert!(history.may_switch_at(Epoch(6), &p) && !history.may_switch_at(Epoch(5), &p));
     history.check(&q, Epoch(5)).expect("only the second plan's");
     for (plan, after) in [(&q, 3), (&p, 4), (&p, 3)] {
         let error = history.check(plan, Epoch(after)).expect_err("two plans");
         assert!(matches!(error, RuntimeError::PlansMixed { .. }), "{error}");
     }
+}
+
+#[test]
+fn who_owns_the_project_may_be_said_by_any_fold_version() {
+    let mut all = entries();
+    let last = all.last().expect("entries").header.epoch;
+    let owner = Item::Owner(Some(InstanceName(Arc::from("newer"))));
+    let mut said = entry(last.0 + 1, vec![JournalItem::of(owner)]);
+    said.header.fold_version = FOLD_VERSION + 1;
+    all.push(said);
+    let history = history(&all);
+    assert_eq!(history.epoch, last.next());
+    history.check(&Fingerprint("p".to_owned()), Epoch(0)).expect("nothing of it is folded");
+}
+
+/// A start says who it is before it says by which plan it goes on.
+#[test]
+fn a_plan_may_begin_after_renewals() {
+    let mut all = entries();
+    let owner = || JournalItem::of(Item::Owner(Some(InstanceName(Arc::from("i")))));
+    all.push(entry(5, vec![owner()]));
+    let before = history(&all);
+    let (p, q) = (Fingerprint("p".to_owned()), Fingerprint("q".to_owned()));
+    assert!(before.ends_with(Epoch(4)) && before.may_switch_at(Epoch(4), &q));
+    before.check(&q, Epoch(4)).expect("nothing is folded by the first plan");
+    all.push(entry(6, vec![plan("q"), owner()]));
+    let after = history(&all);
+    assert!(after.may_switch_at(Epoch(4), &q) && after.may_switch_at(Epoch(5), &q));
+    after.check(&q, Epoch(4)).expect("nor now");
+    assert!(after.check(&p, Epoch(4)).is_err());
 }

@@ -54,7 +54,7 @@ impl RebuildInput {
 /// # Errors
 /// [`RuntimeError::PlanUnreadable`] if the state's plan cannot be read; those of the store and of
 /// Kafka.
-pub fn inspect(plan: &RunPlan, re_emits: bool) -> Result<PlanPicture, RuntimeError> {
+pub fn inspect(plan: &RunPlan) -> Result<PlanPicture, RuntimeError> {
     let admin = Admin::open(&plan.cluster)?;
     let nothing = PlanPicture {
         epoch: None,
@@ -76,7 +76,7 @@ pub fn inspect(plan: &RunPlan, re_emits: bool) -> Result<PlanPicture, RuntimeErr
         plan.dataflow.rebuilding(rebuild).fingerprint() == in_force.fingerprint
     });
     let upgrade = compare(&old, &plan.dataflow, unfinished.as_ref().filter(|_| !goes_on));
-    let options = UpgradeOptions { re_emits, ..UpgradeOptions::default() };
+    let options = UpgradeOptions::default();
     let rebuild = match &unfinished {
         Some(unfinished) if goes_on => unfinished.clone(),
         _ => rebuild_of(&upgrade, &old, (&plan.dataflow, &options)),

@@ -7,13 +7,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
-use runtime::{Note, Status, StatusBoard};
-use stream::{Clock, ProcessingTime, SystemClock};
+use runtime::{Note, Phase, Status, StatusBoard};
+use stream::{Clock, InstanceName, ProcessingTime, SystemClock};
 
 use crate::cli::arguments::ProgressStyle;
 use crate::cli::screen::{Screen, terminal_width};
 use crate::report::{
-    Picture, Rows, held_sources, plain_lines, snapshot_line, snapshot_plain, status_table,
+    Picture, Rows, held_sources, plain_lines, snapshot_line, snapshot_plain, standby_plain,
+    standby_words, status_table,
 };
 
 /// How often the board is looked at.
@@ -57,6 +58,7 @@ impl Progress {
             is_plain: !is_drawn && style != ProgressStyle::None,
             notes_shown: 0,
             held_told: BTreeSet::new(),
+            standby_told: None,
         };
         let thread = std::thread::Builder::new().name("progress".to_owned());
         // Without the thread nothing is shown; the run goes on.
@@ -84,6 +86,8 @@ struct View {
     notes_shown: usize,
     /// Sources of which it was told that a transaction holds them, while it does.
     held_told: BTreeSet<String>,
+    /// The owner of whom it was told that this is its standby, while it is.
+    standby_told: Option<Option<InstanceName>>,
 }
 
 impl View {
@@ -102,6 +106,7 @@ impl View {
             let is_last = ended.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
             let (now, status) = (clock.monotonic(), self.board.read());
             self.show_notes(&status.notes);
+            self.tell_standby(&status);
             if is_last {
                 break;
             }
@@ -119,6 +124,7 @@ impl View {
                 let picture = Picture { before: &last_lines.1, now: &status, passed };
                 self.tell(&plain_lines(&picture, &self.rows));
                 self.tell(&snapshot_plain(&status.snapshots, clock.now()));
+                status.standby.iter().for_each(|standby| self.tell(&standby_plain(standby)));
                 last_lines = (now, status);
             }
         }
@@ -150,6 +156,29 @@ impl View {
                 self.tell(&format!("note: {sentence}\n"));
             }
         }
+    }
+
+    /// Whom it stands by for, and that it has taken over.
+    fn tell_standby(&mut self, status: &Status) {
+        if !self.is_plain && !self.is_drawn {
+            return;
+        }
+        let owner = status.standby.as_ref().map(|standby| standby.owner.clone());
+        if owner == self.standby_told {
+            return;
+        }
+        match (&status.standby, &self.standby_told) {
+            (Some(standby), _) => self.tell(&format!("note: {}\n", standby_words(standby))),
+            (None, Some(former)) if status.phase == Phase::Running => {
+                let former =
+                    former.as_ref().map_or_else(String::new, |former| format!(" from `{former}`"));
+                let epoch = status.epoch;
+                self.tell(&format!("note: took over{former} at epoch {epoch}\n"));
+            }
+            // Between two attempts, or at the end.
+            (None, _) => return,
+        }
+        self.standby_told = owner;
     }
 
     fn show_notes(&mut self, notes: &[Note]) {

@@ -1,0 +1,314 @@
+//! The example on a real Kafka, events into it at a rate that nobody slows down, and a reader of
+//! what `events_clean` commits.
+//!
+//! Each event carries the time at which it was due, so that a stall counts for every event behind
+//! it.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arrow_kafka::{Consumer, PartitionQueue, PartitionStart, Producer, Record, Start, TopicHandle};
+use connectors::Cluster;
+use stream::{Clock, SystemClock};
+
+use crate::clickstream::{self, Clickstream, Event, Settings};
+use crate::engine::Project;
+
+const CLICKS: &str = "ecom.clickstream.v1";
+const PRODUCTS: &str = "ecom.products.v1";
+const OUTPUT: &str = "ecom.events-clean.v1";
+
+/// The topics and their partitions: as declared, and four for the clicks.
+const TOPICS: [(&str, &str); 6] = [
+    (CLICKS, "4"),
+    (PRODUCTS, "1"),
+    (OUTPUT, "24"),
+    ("ecom.events-enriched.v1", "24"),
+    ("ecom.user-sessions.v1", "12"),
+    ("ecom.product-popularity.v1", "6"),
+];
+
+const OUTPUT_PARTITIONS: i32 = 24;
+
+/// The project's root file, and where its settings of the engine begin.
+const ROOT: &str = "stream_project.yml";
+const ENGINE: &str = "  engine:\n";
+
+/// How long the last events are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Nothing more comes when nothing has come for so long.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// How often the schedule is looked at.
+const TICK: Duration = Duration::from_micros(500);
+
+/// How an event's id says when it was due, in microseconds of the load's clock.
+const STAMP: &str = "\"event_id\":\"t";
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// The project, what is sent into it, and who reads what comes out.
+pub(crate) struct Load {
+    project: Project,
+    clock: Arc<SystemClock>,
+    sender: Sender,
+    arrivals: Arc<Arrivals>,
+    reading: Option<JoinHandle<Result<(), Failure>>>,
+}
+
+/// A row of `events_clean` that was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// When its event was due.
+    pub(crate) due: Duration,
+    /// How long after that it was read.
+    pub(crate) latency: Duration,
+}
+
+#[derive(Default)]
+struct Arrivals {
+    rows: Mutex<Vec<Arrival>>,
+    is_closing: AtomicBool,
+}
+
+impl Load {
+    /// Makes project and topics, sends the catalogue, begins to read.
+    ///
+    /// # Errors
+    /// Those of Kafka and of the file system.
+    pub(crate) fn open(
+        brokers: &str,
+        settings: Settings,
+        topic_settings: &[&str],
+    ) -> Result<Self, Failure> {
+        let project = Project::ecommerce_on(brokers, "load");
+        let (versions, events) = clickstream::generate(settings);
+        for (topic, partitions) in TOPICS {
+            let settings = topic_settings.iter().filter(|_| topic != PRODUCTS);
+            let settings = settings.flat_map(|setting| ["--config", setting]);
+            let create = ["topic", "create", topic, "--partitions", partitions];
+            project.run(&create.into_iter().chain(settings).collect::<Vec<_>>());
+        }
+        let lines: Vec<&str> = versions.iter().map(|version| version.json.as_str()).collect();
+        let produce =
+            ["topic", "produce", PRODUCTS, "--key", "product_id", "--timestamp", "updated_at"];
+        project.run_with_input(&produce, (lines.join("\n") + "\n").as_bytes());
+
+        let cluster = Cluster::embedded(brokers.parse()?);
+        let clock = Arc::new(SystemClock::new());
+        let arrivals = Arc::new(Arrivals::default());
+        let reader = Reader::open(&cluster)?;
+        let reading = {
+            let (clock, arrivals) = (Arc::clone(&clock), Arc::clone(&arrivals));
+            std::thread::spawn(move || reader.run(&clock, &arrivals))
+        };
+        let sender = Sender::open(&cluster, events)?;
+        Ok(Self { project, clock, sender, arrivals, reading: Some(reading) })
+    }
+
+    pub(crate) fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// Time since the load began.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Sets `runtime.engine`, a line a setting.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn configure(&self, settings: &[(&str, &str)]) -> Result<(), Failure> {
+        let text = std::fs::read_to_string(self.project.path().join(ROOT))?;
+        let (kafka, _) = text.split_once(ENGINE).unwrap_or((&text, ""));
+        let lines = settings.iter().map(|(name, value)| format!("    {name}: {value}\n"));
+        let text = format!("{kafka}{ENGINE}{}", lines.collect::<String>());
+        self.project.write(ROOT, &text);
+        Ok(())
+    }
+
+    /// Starts `engine run` on what is there and what comes.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn engine(&self, arguments: &[&str]) -> Result<Child, Failure> {
+        let messages = std::fs::File::create(self.messages(arguments))?;
+        let arguments = [&["run"], arguments].concat();
+        let mut command = self.project.command(&arguments);
+        Ok(command.stdout(Stdio::null()).stderr(messages).spawn()?)
+    }
+
+    /// Where an engine that was started with these arguments writes its messages.
+    pub(crate) fn messages(&self, arguments: &[&str]) -> PathBuf {
+        self.project.path().join(format!("messages{}.txt", arguments.concat()))
+    }
+
+    /// Waits until everything that was sent is acknowledged.
+    ///
+    /// # Errors
+    /// Those of Kafka.
+    pub(crate) fn flush(&self) -> Result<(), Failure> {
+        Ok(self.sender.producer.flush(PATIENCE)?)
+    }
+
+    /// Sends `rate` events a second for `time`.
+    ///
+    /// # Errors
+    /// Those of Kafka.
+    pub(crate) fn send(&mut self, rate: u64, time: Duration) -> Result<(), Failure> {
+        let (start, mut number) = (self.now(), 0_u64);
+        while self.now() < start + time {
+            loop {
+                let due = start + Duration::from_micros(number * 1_000_000 / rate);
+                if due > self.now() || !self.sender.send(due)? {
+                    break;
+                }
+                number += 1;
+            }
+            std::thread::park_timeout(TICK);
+        }
+        Ok(())
+    }
+
+    /// What was read since the last call.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        std::mem::take(&mut *self.arrivals.rows.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until nothing more is read; what was read since the last call.
+    pub(crate) fn settled(&self) -> Vec<Arrival> {
+        let (mut all, start) = (Vec::new(), self.now());
+        let mut newest = start;
+        while self.now() < newest + SILENCE && self.now() < start + PATIENCE {
+            std::thread::park_timeout(TICK);
+            let arrived = self.arrivals();
+            if !arrived.is_empty() {
+                newest = self.now();
+                all.extend(arrived);
+            }
+        }
+        all
+    }
+
+    /// Ends the reader.
+    ///
+    /// # Errors
+    /// Why it could not read.
+    pub(crate) fn close(mut self) -> Result<(), Failure> {
+        self.arrivals.is_closing.store(true, Ordering::Relaxed);
+        match self.reading.take() {
+            Some(reading) => reading.join().map_err(|_panic| "the reader panicked")?,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Asks a process to end, and waits for it.
+///
+/// # Errors
+/// Those of the system; another exit code than 0.
+pub(crate) fn terminate(child: &mut Child) -> Result<(), Failure> {
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(format!("the engine ended with {status}").into()) }
+}
+
+/// Of sorted times that which so many per mille lie below.
+pub(crate) fn per_mille(sorted: &[Duration], per_mille: usize) -> Duration {
+    let index = (sorted.len() * per_mille / 1_000).min(sorted.len().saturating_sub(1));
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+/// Sends events.
+struct Sender {
+    producer: Producer,
+    topic: TopicHandle,
+    events: Clickstream,
+    event: Event,
+    value: Vec<u8>,
+}
+
+impl Sender {
+    fn open(cluster: &Cluster, events: Clickstream) -> Result<Self, Failure> {
+        let producer = Producer::open(&cluster.producer_settings())?;
+        let topic = producer.topic(CLICKS, &[])?;
+        Ok(Self { producer, topic, events, event: Event::default(), value: Vec::new() })
+    }
+
+    /// Sends the next event with the time at which it was due for an id; one without an id stays
+    /// so. False if there is none.
+    fn send(&mut self, due: Duration) -> Result<bool, Failure> {
+        if !self.events.next_into(&mut self.event) {
+            return Ok(false);
+        }
+        self.value.clear();
+        match self.event.json.split_once("\"event_id\":\"e") {
+            None => self.value.extend_from_slice(self.event.json.as_bytes()),
+            Some((before, after)) => {
+                let rest = after.split_once('"').map_or("", |(_, rest)| rest);
+                write!(self.value, "{before}{STAMP}{}\"{rest}", due.as_micros())?;
+            }
+        }
+        let key = Some(self.event.session_id.as_bytes());
+        let record = Record { key, value: Some(&self.value), ..Record::default() };
+        self.producer.produce(&self.topic, &record)?;
+        Ok(true)
+    }
+}
+
+/// Reads committed outputs.
+struct Reader {
+    queues: Vec<PartitionQueue>,
+    _consumer: Consumer,
+}
+
+impl Reader {
+    fn open(cluster: &Cluster) -> Result<Self, Failure> {
+        let partitions = usize::try_from(OUTPUT_PARTITIONS)?;
+        let consumer = Consumer::open(&cluster.reader_settings(partitions))?;
+        let starts: Vec<_> = (0..OUTPUT_PARTITIONS)
+            .map(|partition| PartitionStart {
+                topic: OUTPUT.to_owned(),
+                partition,
+                start: Start::Earliest,
+            })
+            .collect();
+        let queues = consumer.assign(&starts)?;
+        Ok(Self { queues, _consumer: consumer })
+    }
+
+    fn run(mut self, clock: &SystemClock, arrivals: &Arrivals) -> Result<(), Failure> {
+        let mut rows = Vec::new();
+        while !arrivals.is_closing.load(Ordering::Relaxed) {
+            for queue in &mut self.queues {
+                let polled = queue.poll(10_000, Duration::ZERO);
+                let now = clock.monotonic();
+                rows.extend(polled.messages.iter().filter_map(|message| {
+                    let due = message.payload.and_then(stamp)?;
+                    Some(Arrival { due, latency: now.saturating_sub(due) })
+                }));
+            }
+            if rows.is_empty() {
+                std::thread::park_timeout(TICK);
+            }
+            arrivals.rows.lock().unwrap_or_else(PoisonError::into_inner).append(&mut rows);
+        }
+        Ok(())
+    }
+}
+
+/// When the event of an output was due.
+fn stamp(value: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(value).ok()?;
+    let (_, rest) = text.split_once(STAMP)?;
+    let (micros, _) = rest.split_once('"')?;
+    Some(Duration::from_micros(micros.parse().ok()?))
+}
