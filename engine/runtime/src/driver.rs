@@ -13,19 +13,15 @@ use std::time::Duration;
 use arrow_kafka::PartitionOffset;
 use connectors::{Bounds, Fetched, SourceSpec};
 use planner::dataflow::{OnGap, Source, SourceRole};
-use stream::{
-    Clock, Epoch, Fingerprint, Generation, InstanceName, Item, ProcessingTime, ReaderName,
-    Watermark, failpoint,
-};
+use stream::{Clock, Epoch, Fingerprint, Item, ProcessingTime, ReaderName, Watermark, failpoint};
 
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold, Step};
-use crate::history::History;
 use crate::inbox::{Inbox, Piece, Shared};
-use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
+use crate::journal::JournalItem;
 use crate::local::{Hint, LocalState};
 use crate::outbox::{Cut, ToEncode};
-use crate::recover::{Past, Replay};
+use crate::recover::Replay;
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
 use crate::upgrade::Stage;
