@@ -21,3 +21,5 @@ mod runs;
 mod idleness;
 #[path = "cli/state.rs"]
 mod state;
+#[path = "cli/dlq.rs"]
+mod dlq;

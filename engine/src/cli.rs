@@ -12,6 +12,7 @@ mod compile;
 mod explain;
 mod run;
 mod topic;
+mod dlq;
 mod state;
 mod broker;
 mod generate;
@@ -69,6 +70,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, Error> {
         Command::Explain(arguments) => explain::run(context, arguments),
         Command::Run(arguments) => run::run(context, arguments),
         Command::Topic(arguments) => topic::run(context, arguments),
+        Command::Dlq(arguments) => dlq::run(context, arguments),
         Command::State(arguments) => state::run(context, arguments),
         Command::Broker(arguments) => broker::run(context, arguments),
         Command::Generate(arguments) => generate::run(context, arguments),

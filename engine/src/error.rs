@@ -177,7 +177,7 @@ fn state_kind(error: &StateError) -> ErrorKind {
             ErrorKind::Unavailable
         }
         StateError::Damaged { .. } | StateError::Version { .. } => ErrorKind::Data,
-        StateError::Encode { .. } => ErrorKind::Internal,
+        StateError::Encode { .. } | StateError::Injected(_) => ErrorKind::Internal,
     }
 }
 
@@ -191,6 +191,7 @@ fn state_step(error: &StateError) -> Option<String> {
         StateError::Damaged { .. }
         | StateError::Version { .. }
         | StateError::Encode { .. }
+        | StateError::Injected(_)
         | StateError::Random => None,
     }
 }
@@ -216,6 +217,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         | RuntimeError::PartitionsGone { .. }
         | RuntimeError::FoldVersion { .. } => ErrorKind::Data,
         RuntimeError::PlanChanged { .. }
+        | RuntimeError::NeverRan { .. }
         | RuntimeError::TopicGone { .. }
         | RuntimeError::Refused { .. } => ErrorKind::Invalid,
         RuntimeError::Fold(_)

@@ -10,11 +10,15 @@ mod run;
 mod live;
 mod secrets;
 mod snapshots;
+mod dead_letters;
 
 use std::fmt::{self, Write as _};
 
 use clap::ValueEnum;
 
+pub(crate) use dead_letters::{
+    LetterCounts, letter_json, letter_text, redelivery_json, redelivery_text,
+};
 pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};

@@ -152,6 +152,13 @@ impl ReaderView {
     }
 }
 
+impl ReaderView {
+    /// By partition, the offset at which the generation began to read.
+    pub(crate) fn origins(&self) -> Vec<i64> {
+        self.partitions.iter().map(|at| at.origin).collect()
+    }
+}
+
 impl PartitionView {
     /// A partition that holds this.
     fn new(bounds: Bounds) -> Self {
@@ -276,7 +283,9 @@ impl Driver {
         if let Some(replay) = replay {
             self.board.update(|status| status.phase = Phase::Replaying);
             self.is_replaying = true;
+            failpoint::reach("restore.replay.before")?;
             self.replay(replay)?;
+            failpoint::reach("restore.replay.after")?;
             self.is_replaying = false;
             tracing::info!(records = self.replayed_records, "the journal was replayed");
         }
@@ -292,7 +301,7 @@ impl Driver {
         self.push(Item::Owner(None));
         self.cut()?;
         self.wait_committed()?;
-        self.finish_snapshots();
+        self.finish_snapshots()?;
         self.show(true);
         self.board.update(|status| status.phase = Phase::Ended);
         Ok(RunReport {
@@ -685,7 +694,7 @@ impl Driver {
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
         failpoint::reach("commit.1.after")?;
-        self.freeze_if_due(self.identity.epoch);
+        self.freeze_if_due(self.identity.epoch)?;
         self.identity.epoch = self.identity.epoch.next();
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {

@@ -35,6 +35,12 @@ pub enum RuntimeError {
         /// The other process.
         owner: InstanceName,
     },
+    /// There is no journal.
+    #[error("the project has never run: its journal `{topic}` is empty")]
+    NeverRan {
+        /// The journal's topic.
+        topic: String,
+    },
     /// The project was changed since the journal was written.
     #[error(
         "the project has changed since its last run (plan {journal} then, {now} now): state cannot be carried over yet; run once more with the old project, or start anew with `--fresh`, which writes all outputs again"

@@ -23,6 +23,7 @@ use source::SourceState;
 pub use counters::{Counters, ModelCounters, SourceCounters};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use frozen::FrozenFold;
+pub(crate) use source::refusal;
 
 /// The state of a running dataflow.
 pub struct Fold {

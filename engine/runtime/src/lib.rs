@@ -31,11 +31,15 @@ mod outbox;
 mod encode;
 mod commit;
 mod snapshots;
+mod dead_letters;
 
 mod run;
 mod status;
 mod error;
 
+pub use dead_letters::{
+    DeadLetter, Fate, REPLAYED, Redelivery, RedeliveryReport, Settled, read_dead_letters,
+};
 pub use error::RuntimeError;
 pub use journal::{Entry, Header, JournalError, JournalItem};
 pub use local::{LocalError, SnapshotRequest};

@@ -210,6 +210,9 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     local.add_owner(&instance)?;
     let identity = Identity::new(instance, &past, topics.clone(), options)?;
     place_readers(plan, &mut readers, &past.positions)?;
+    for reader in &mut readers {
+        reader.source.skip_copies(identity.generation.0, reader.view.origins());
+    }
 
     let snapshots = SnapshotPlan {
         snapshots,
@@ -223,9 +226,10 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     };
     let snapshots = SnapshotThread::start(snapshots, &inbox)?;
     let kept_bytes = Arc::new(AtomicU64::new(0));
+    let generation = identity.generation;
     let (to_encode, from_fold) = sync_channel(STAGE_MESSAGES);
     let (to_commit, from_encoder) = sync_channel(STAGE_MESSAGES);
-    let encoder = EncodeStage::new(&dataflow, prepared.limits.clone(), &kept_bytes)?;
+    let encoder = EncodeStage::new(&dataflow, prepared.limits.clone(), (generation, &kept_bytes))?;
     let outputs = match plan.options.delivery {
         Delivery::ExactlyOnce => None,
         Delivery::AtLeastOnce => Some(Outputs::open(&plan.cluster, &prepared.topics)?),

@@ -16,7 +16,11 @@ impl Driver {
     pub(super) fn replay(&mut self, mut replay: Replay) -> Result<(), RuntimeError> {
         let mut decoders = Vec::new();
         for view in &self.readers {
-            decoders.push(view.carried.as_ref().map(SliceDecoder::new).transpose()?);
+            let mut decoder = view.carried.as_ref().map(SliceDecoder::new).transpose()?;
+            if let Some(decoder) = &mut decoder {
+                decoder.skip_copies(self.identity.generation.0, view.origins());
+            }
+            decoders.push(decoder);
         }
         loop {
             let entry = match replay.next_entry() {
