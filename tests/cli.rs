@@ -23,3 +23,5 @@ mod idleness;
 mod state;
 #[path = "cli/dlq.rs"]
 mod dlq;
+#[path = "cli/memory.rs"]
+mod memory;

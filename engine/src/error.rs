@@ -202,6 +202,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::State(error) => state_kind(error),
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
+        | RuntimeError::MemoryLimit { .. }
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }
         | RuntimeError::Random

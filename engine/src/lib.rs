@@ -29,6 +29,7 @@ mod topics;
 mod online;
 mod hints;
 
+mod memory;
 mod report;
 mod signals;
 pub mod cli;

@@ -23,6 +23,7 @@ use crate::fold::{Counters, Fold, Step};
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::{Entry, FOLD_VERSION, Header, JournalItem};
 use crate::local::{Hint, LocalState};
+use crate::memory::Memory;
 use crate::outbox::{Cut, ToEncode};
 use crate::recover::{Past, Replay};
 use crate::run::{RunOptions, RunPlan, RunReport};
@@ -30,6 +31,7 @@ use crate::status::{Phase, StatusBoard};
 use picture::Lineage;
 
 mod grow;
+mod memory;
 mod picture;
 mod replay;
 mod snapshots;
@@ -218,6 +220,7 @@ pub(crate) struct Driver {
     replayed_records: u64,
     /// The journal's items are folded again, and no other may come between them.
     is_replaying: bool,
+    memory: Memory,
 }
 
 /// How the driver reaches the other threads.
@@ -273,6 +276,7 @@ impl Driver {
             base: Counters::default(),
             replayed_records: 0,
             is_replaying: false,
+            memory: Memory::new(plan.options.memory_limit),
         }
     }
 
@@ -382,6 +386,7 @@ impl Driver {
             self.check_failure()?;
             self.grow()?;
             self.look_at_ends()?;
+            self.watch_memory()?;
             if self.inbox.lock().is_stopping {
                 return Ok(true);
             }
@@ -408,7 +413,8 @@ impl Driver {
 
     /// Takes the next piece: versions first, then the partition whose event time is least.
     fn choose(&self, wait: Duration) -> Option<Chosen> {
-        let is_blocked = self.is_epoch_full() && self.is_commit_under_way();
+        let is_blocked = (self.is_epoch_full() || self.is_memory_tight() && self.has_rows)
+            && self.is_commit_under_way();
         let mut order: Vec<(bool, i64, usize, usize)> = Vec::new();
         for (reader, view) in self.readers.iter().enumerate() {
             for partition in 0..view.partitions.len() {
@@ -657,7 +663,8 @@ impl Driver {
             self.push(Item::Owner(Some(self.identity.instance.clone())));
             return self.cut();
         }
-        let is_due = self.has_rows && self.until_rows_are_due(now).is_zero();
+        let is_due =
+            self.has_rows && (self.is_memory_tight() || self.until_rows_are_due(now).is_zero());
         if is_due || self.is_epoch_full() { self.cut() } else { Ok(()) }
     }
 

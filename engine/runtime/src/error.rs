@@ -197,6 +197,19 @@ pub enum RuntimeError {
         /// What it asks for.
         detail: String,
     },
+    /// The process holds more memory than it may.
+    #[error(
+        "the engine holds {} MiB of memory, its limit is {} MiB; the largest operators: {largest}. Everything up to now is committed. Raise `runtime.engine.memory_limit`, or keep less: shorter windows, fewer keys, less lateness; then start again",
+        .held.div_ceil(1 << 20), .limit.div_ceil(1 << 20)
+    )]
+    MemoryLimit {
+        /// Bytes that the system cannot take back.
+        held: u64,
+        /// Bytes that it may be.
+        limit: u64,
+        /// The largest operators, with rows and sizes.
+        largest: String,
+    },
     /// A test asked for it.
     #[error(transparent)]
     Injected(#[from] stream::failpoint::Injected),

@@ -27,6 +27,7 @@ mod key;
 mod row_store;
 mod slots;
 
+mod memory;
 mod outbox;
 mod encode;
 mod commit;

@@ -87,6 +87,8 @@ pub struct RunOptions {
     pub transaction_timeout: Duration,
     /// How sure an output is written once.
     pub delivery: Delivery,
+    /// Bytes of memory that the process may hold; the run ends in order when it holds more.
+    pub memory_limit: Option<u64>,
 }
 
 /// How sure an output is written once.
@@ -111,6 +113,7 @@ impl Default for RunOptions {
             lease: Duration::from_secs(10),
             transaction_timeout: connectors::TRANSACTION_TIMEOUT,
             delivery: Delivery::default(),
+            memory_limit: None,
         }
     }
 }

@@ -38,6 +38,7 @@ impl Driver {
                 self.replay_item(&it, &mut decoders)?;
             }
             self.show(false);
+            self.watch_memory()?;
             let now = self.clock.monotonic();
             self.look_at_ends()?;
             self.cut_if_due(now)?;
@@ -102,6 +103,7 @@ impl Driver {
                 Some(Piece::Rows(fetched)) => {
                     found += fetched.records;
                     self.fold.step(item, Some(fetched.rows))?;
+                    self.watch_memory()?;
                 }
                 Some(Piece::SliceEnd) if found == *records => return Ok(()),
                 Some(Piece::SliceEnd) => {

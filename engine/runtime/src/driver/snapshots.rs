@@ -45,6 +45,11 @@ impl Schedule {
         }
     }
 
+    /// Waits for the snapshot that is being written, but not for ever.
+    pub(super) fn rest(&self) {
+        self.thread.wait_idle(FINAL_WAIT);
+    }
+
     /// Whether items change the state: an owner's renewals do not.
     pub(super) fn note(&mut self, items: &[JournalItem]) {
         self.has_news |= items.iter().any(|it| !matches!(it.item, Item::Owner(_)));
