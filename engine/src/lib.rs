@@ -99,6 +99,12 @@ impl Engine {
         Ok(Self { options, checked, clock: Arc::new(SystemClock::new()) })
     }
 
+    /// The same with another clock: a simulation's.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
     /// What is wrong with the project, and what was inferred.
     pub fn check(&self) -> &Checked {
         &self.checked

@@ -5,12 +5,17 @@ use serde_json::Value;
 use stream::{Clock, SystemClock};
 
 use crate::command::Folder;
-use crate::runs::{click, project};
+use crate::running::Running;
+use crate::runs::{click, project, started_broker};
+
+/// The project's root file.
+const ROOT: &str = "project: {name: letters}\n";
 
 /// Records of three kinds: two that the project can use once `n` is text, one that it never can,
 /// and one that is late in `minutes`.
 fn with_letters() -> Folder {
     let folder = project();
+    folder.write("stream_project.yml", ROOT);
     click(&folder, &[("a", 1, 0), ("a", 2, 200), ("a", 3, 1)]);
     let bad = b"{\"k\":\"a\",\"n\":\"many\",\"at\":\"2026-01-01T00:03:30Z\"}\n\x1b[2Jno json\n{\"k\":\"b\",\"n\":\"few\",\"at\":\"2026-01-01T00:03:31Z\"}\n";
     let output = folder.engine_with(&["topic", "produce", "clicks", "-k", "k"], bad);
@@ -165,4 +170,40 @@ fn a_copy_is_read_by_the_generation_that_refused_its_original() {
     assert_eq!(folder.lines("copies").len(), 1);
     folder.succeed(&["run", "--once", "--fresh"]);
     assert_eq!(folder.lines("copies").len(), 2, "written again, and once: the copy is skipped");
+}
+
+#[test]
+fn two_replays_at_a_time_copy_a_record_once() {
+    let folder = with_letters();
+    let before = folder.lines("clicks").len();
+    correct(&folder);
+    // One broker for both, which neither of them takes along when it ends.
+    let (broker, _address) = started_broker(&folder);
+    let replays = [(); 3].map(|()| folder.start(&["dlq", "replay"]));
+    let ends = replays.map(Running::end);
+    assert!(ends.iter().any(|end| end.code == 0), "{ends:?}");
+    // Whoever was fenced has committed nothing, and the next one does what it left.
+    fates(&folder, &[]);
+    assert_eq!(folder.lines("clicks").len(), before + 2, "{ends:?}");
+    broker.signal("TERM");
+    assert_eq!(broker.end().code, 0);
+}
+
+#[test]
+fn on_a_kafka_of_the_users_it_asks_first() {
+    let folder = with_letters();
+    correct(&folder);
+    // The same broker, named like any other Kafka.
+    let (broker, address) = started_broker(&folder);
+    let kafka = format!("runtime:\n  kafka: {{bootstrap_servers: \"{address}\"}}\n");
+    folder.write("stream_project.yml", format!("{ROOT}{kafka}"));
+    let before = folder.lines("clicks").len();
+    let asked = folder.engine(&["dlq", "replay"]);
+    assert_eq!(asked.code, 2, "{}", asked.err);
+    assert!(asked.err.contains("2 records would be written to kafka"), "{}", asked.err);
+    assert_eq!(folder.lines("clicks").len(), before, "nothing is written");
+    assert_eq!(fates(&folder, &["--yes"]), all(&[("left", 1), ("refused", 1), ("replayed", 2)]));
+    assert_eq!(folder.lines("clicks").len(), before + 2);
+    broker.signal("TERM");
+    assert_eq!(broker.end().code, 0);
 }

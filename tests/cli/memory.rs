@@ -6,7 +6,7 @@ use crate::command::Folder;
 use crate::runs::project;
 
 /// Keys of an open window.
-const KEYS: usize = 60_000;
+const KEYS: usize = 40_000;
 
 fn limited(folder: &Folder, limit: &str) {
     let text = format!(
@@ -30,17 +30,17 @@ fn feed(folder: &Folder) {
 #[test]
 fn state_beyond_the_limit_stops_the_run_and_a_larger_limit_finishes_it() {
     let folder = project();
-    limited(&folder, "160MiB");
+    limited(&folder, "112MiB");
     feed(&folder);
     let stopped = folder.engine(&["run", "--once"]);
     assert_eq!(stopped.code, 1, "{}", stopped.err);
-    for part in ["its limit is 160 MiB", "minutes/", "runtime.engine.memory_limit", "committed"] {
+    for part in ["its limit is 112 MiB", "minutes/", "runtime.engine.memory_limit", "committed"] {
         assert!(stopped.err.contains(part), "no `{part}` in {}", stopped.err);
     }
     // The state does not fit while it is built again, either.
     let again = folder.engine(&["run", "--once"]);
     assert_eq!(again.code, 1, "{}", again.err);
-    assert!(again.err.contains("its limit is 160 MiB"), "{}", again.err);
+    assert!(again.err.contains("its limit is 112 MiB"), "{}", again.err);
     limited(&folder, "2GiB");
     folder.succeed(&["run", "--once", "--close-windows"]);
     let copies = folder.lines("copies");

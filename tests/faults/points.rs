@@ -4,38 +4,26 @@
 //! Every point of `stream::failpoint` times panic, abort and error: the process fails there, a second
 //! one finishes, and the outputs are those of a run that nothing disturbed.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-use broker::{Broker, BrokerConfig, Port};
 use connectors::Cluster;
 use connectors::admin::Admin;
 use state::{Listed, Location, Snapshots};
 use stream::failpoint::POINTS;
 
 use crate::command::{Folder, Output, finished};
-use crate::reader::committed_values;
-
-const OUTPUTS: [&str; 4] = [
-    "ecom.events-clean.v1",
-    "ecom.events-enriched.v1",
-    "ecom.user-sessions.v1",
-    "ecom.product-popularity.v1",
-];
-
-const FINISH: [&str; 5] = ["run", "--once", "--close-windows", "--commit-interval", "10ms"];
+use crate::example::{
+    FINISH, Template, copy, difference, open_broker, prepared, produce_clicks, rows, with_products,
+};
 
 /// The example's state folder.
 const STATE: &str = ".engine/state/default";
 
 /// So many cases of a test run at a time.
 const AT_ONCE: usize = 4;
-
-/// By output and row how often it is there.
-type Rows = BTreeMap<(&'static str, String), u64>;
 
 #[test]
 fn a_panic_at_each_point_changes_no_row() {
@@ -124,19 +112,6 @@ fn check_snapshots(folder: &Folder, failpoint: &str) {
     assert!((1..=3).contains(&unpinned), "after {failpoint}: {listed:?}");
 }
 
-/// Some of the rows that are too few, and too many.
-fn difference(expected: &Rows, found: &Rows) -> (Vec<String>, Vec<String>) {
-    let beyond = |these: &Rows, those: &Rows| {
-        these
-            .iter()
-            .filter(|(row, count)| those.get(*row).copied().unwrap_or_default() < **count)
-            .map(|((topic, row), _)| format!("{topic}: {row}"))
-            .take(3)
-            .collect()
-    };
-    (beyond(expected, found), beyond(found, expected))
-}
-
 fn run(folder: &Folder, failpoint: Option<&str>) -> Output {
     run_with(folder, &FINISH, failpoint)
 }
@@ -147,37 +122,6 @@ fn run_with(folder: &Folder, arguments: &[&str], failpoint: Option<&str>) -> Out
         command.env("ENGINE_FAILPOINT", failpoint);
     }
     finished(&command.stdin(Stdio::null()).output().expect("the binary runs"))
-}
-
-/// A folder to begin with.
-struct Template {
-    folder: Folder,
-    /// What a run that nothing disturbs writes.
-    expected: Rows,
-}
-
-impl Template {
-    fn new(folder: Folder) -> Self {
-        let undisturbed = Folder::new();
-        copy(folder.path(), undisturbed.path());
-        undisturbed.succeed(&FINISH);
-        let expected = rows(undisturbed.path());
-        for output in OUTPUTS {
-            assert!(expected.keys().any(|(topic, _)| *topic == output), "{output} has rows");
-        }
-        Self { folder, expected }
-    }
-}
-
-/// The example: its products have been read, its clicks wait.
-fn prepared() -> &'static Template {
-    static TEMPLATE: OnceLock<Template> = OnceLock::new();
-    TEMPLATE.get_or_init(|| {
-        let folder = with_products();
-        folder.succeed(&["run", "--once"]);
-        produce_clicks(&folder, "data/clickstream.jsonl");
-        Template::new(folder)
-    })
 }
 
 /// The example in the middle of its work: there are three snapshots, a part of the journal that
@@ -209,58 +153,10 @@ fn interrupted() -> &'static Template {
     })
 }
 
-fn with_products() -> Folder {
-    let folder = Folder::new();
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ecommerce");
-    copy(&example, folder.path());
-    for (topic, partitions) in [("ecom.clickstream.v1", "2"), ("ecom.products.v1", "1")] {
-        folder.succeed(&["topic", "create", topic, "--partitions", partitions]);
-    }
-    let products = ["ecom.products.v1", "data/products.jsonl", "-k", "product_id"];
-    let dated = ["--timestamp", "updated_at"];
-    folder.succeed(&[&["topic", "produce"][..], &products, &dated].concat());
-    folder
-}
-
-fn produce_clicks(folder: &Folder, file: &str) {
-    folder.succeed(&["topic", "produce", "ecom.clickstream.v1", file, "-k", "session_id"]);
-}
-
 fn forget_first_click(folder: &Path) {
     let broker = open_broker(folder);
     let admin = Admin::open(&Cluster::embedded(broker.address())).expect("a client");
     admin.delete_records("ecom.clickstream.v1", 0, 1).expect("a record can be deleted");
     drop(admin);
     broker.close();
-}
-
-fn open_broker(folder: &Path) -> Broker {
-    let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder.join(".engine")) };
-    Broker::open(&config).expect("the project's broker opens")
-}
-
-/// The committed rows of all models.
-fn rows(folder: &Path) -> Rows {
-    let broker = open_broker(folder);
-    let mut rows = Rows::new();
-    let values = committed_values(&broker.address().to_string(), &OUTPUTS);
-    for (topic, values) in OUTPUTS.into_iter().zip(values) {
-        for value in values {
-            *rows.entry((topic, value)).or_default() += 1;
-        }
-    }
-    rows
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("the folder can be read") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("an entry has a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("a file can be copied");
-        }
-    }
 }
