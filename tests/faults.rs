@@ -55,5 +55,7 @@ mod owners;
 mod points;
 #[path = "faults/records.rs"]
 mod records;
+#[path = "faults/replays.rs"]
+mod replays;
 #[path = "faults/topics.rs"]
 mod topics;

@@ -173,7 +173,7 @@ fn a_copy_is_read_by_the_generation_that_refused_its_original() {
 }
 
 #[test]
-fn two_replays_at_a_time_copy_a_record_once() {
+fn three_replays_at_a_time_copy_a_record_once() {
     let folder = with_letters();
     let before = folder.lines("clicks").len();
     correct(&folder);

@@ -27,37 +27,37 @@ const AT_ONCE: usize = 4;
 
 #[test]
 fn a_panic_at_each_point_changes_no_row() {
-    check_all(commit_points(), prepared(), "panic@2");
+    check_all(&commit_points(), prepared(), "panic@2");
 }
 
 #[test]
 fn an_abort_at_each_point_changes_no_row() {
-    check_all(commit_points(), prepared(), "abort@2");
+    check_all(&commit_points(), prepared(), "abort@2");
 }
 
 #[test]
 fn an_abort_at_each_point_of_the_first_epoch_changes_no_row() {
-    check_all(commit_points(), prepared(), "abort@1");
+    check_all(&commit_points(), prepared(), "abort@1");
 }
 
 #[test]
 fn an_error_at_each_point_changes_no_row() {
-    check_all(commit_points(), prepared(), "error@2");
+    check_all(&commit_points(), prepared(), "error@2");
 }
 
 #[test]
 fn a_panic_at_each_point_of_snapshot_restore_and_retention_changes_no_row() {
-    check_all(state_points(), interrupted(), "panic@1");
+    check_all(&state_points(), interrupted(), "panic@1");
 }
 
 #[test]
 fn an_abort_at_each_point_of_snapshot_restore_and_retention_changes_no_row() {
-    check_all(state_points(), interrupted(), "abort@1");
+    check_all(&state_points(), interrupted(), "abort@1");
 }
 
 #[test]
 fn an_error_at_each_point_of_snapshot_restore_and_retention_changes_no_row() {
-    check_all(state_points(), interrupted(), "error@1");
+    check_all(&state_points(), interrupted(), "error@1");
 }
 
 /// The steps of a commit; the second epoch is the one that writes the example's rows.
@@ -70,7 +70,7 @@ fn state_points() -> Vec<&'static str> {
     POINTS.into_iter().filter(|point| !point.starts_with("commit.")).collect()
 }
 
-fn check_all(points: Vec<&str>, template: &Template, action: &str) {
+fn check_all(points: &[&str], template: &Template, action: &str) {
     // A case is mostly waiting for brokers that start and end.
     std::thread::scope(|scope| {
         for points in points.chunks(points.len().div_ceil(AT_ONCE)) {

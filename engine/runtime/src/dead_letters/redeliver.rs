@@ -148,14 +148,7 @@ impl Redelivery<'_> {
         let history = self.history(&admin)?;
         let topics = self.topics(&admin)?;
         // First, so that no other replay can commit after the marks have been read.
-        let producer = match self.is_dry_run {
-            true => None,
-            false => {
-                let id = format!("{}.dlq", self.names.group());
-                let settings = TransactionSettings { id, timeout: TRANSACTION_TIMEOUT };
-                Some(TransactionalProducer::open(self.cluster, &settings, &topics)?)
-            }
-        };
+        let producer = if self.is_dry_run { None } else { Some(self.producer(&topics)?) };
         let generation = history.generation.0;
         let found = self.find(&admin, generation, is_wanted)?;
         let mut report = RedeliveryReport {
@@ -188,6 +181,12 @@ impl Redelivery<'_> {
         }
         copier.commit()?;
         Ok(report)
+    }
+
+    fn producer(&self, topics: &[OutputTopic]) -> Result<TransactionalProducer, ConnectorError> {
+        let id = format!("{}.dlq", self.names.group());
+        let settings = TransactionSettings { id, timeout: TRANSACTION_TIMEOUT };
+        TransactionalProducer::open(self.cluster, &settings, topics)
     }
 
     fn fingerprint(&self) -> Fingerprint {
