@@ -89,6 +89,11 @@ impl History {
         }
     }
 
+    /// The plan that wrote the last entries, as far as the journal still tells.
+    pub(crate) fn last_plan(&self) -> Option<&Fingerprint> {
+        self.plans.last().map(|(_, plan)| plan)
+    }
+
     /// Whether a snapshot's state is one that these entries went through.
     pub(crate) fn has_led_to(&self, manifest: &Manifest) -> bool {
         self.journal_id.as_ref() == Some(&manifest.about.journal_id)

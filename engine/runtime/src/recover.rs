@@ -12,7 +12,7 @@ use connectors::JournalTopic;
 use connectors::admin::Admin;
 use planner::dataflow::Dataflow;
 use state::{Condition, Listed, Manifest, Snapshots, StateError};
-use stream::{Epoch, Generation};
+use stream::{Epoch, Generation, failpoint};
 
 use crate::error::RuntimeError;
 use crate::fold::Fold;
@@ -42,6 +42,13 @@ pub(crate) struct Past {
     pub(crate) replay: Option<Replay>,
     /// For the user.
     pub(crate) notes: Vec<Note>,
+}
+
+impl Past {
+    /// The generation that the run writes.
+    pub(crate) fn generation_now(&self) -> Generation {
+        Generation(self.generation.0 + u64::from(self.is_new))
+    }
 }
 
 /// Entries of the journal, read one by one.
@@ -139,7 +146,9 @@ pub(crate) fn recover(
         check_hint(plan, local, &history)?;
     }
     // Again: while another owner's lease was waited for, it may have written more.
+    failpoint::reach("restore.list.before")?;
     let listed = snapshots.list()?;
+    failpoint::reach("restore.list.after")?;
     let mut notes = Vec::new();
     let search = Search { plan, snapshots, listed: &listed, cluster_id };
     let mut found = search.restore(&history, fold, &mut notes)?;
@@ -280,7 +289,10 @@ impl<'a> Search<'a> {
             Err(error) => return Err(error.into()),
         };
         let mut fold = Fold::new(dataflow)?;
-        Ok(match fold.restore(tables) {
+        failpoint::reach("restore.state.before")?;
+        let restored = fold.restore(tables);
+        failpoint::reach("restore.state.after")?;
+        Ok(match restored {
             Ok(()) => Ok(fold),
             Err(error) => Err(error.to_string()),
         })

@@ -92,6 +92,8 @@ pub struct RunOptions {
     pub transaction_timeout: Duration,
     /// How sure an output is written once.
     pub delivery: Delivery,
+    /// Bytes of memory that the process may hold; the run ends in order when it holds more.
+    pub memory_limit: Option<u64>,
 }
 
 /// How sure an output is written once.
@@ -117,6 +119,7 @@ impl Default for RunOptions {
             lease: Duration::from_secs(10),
             transaction_timeout: connectors::TRANSACTION_TIMEOUT,
             delivery: Delivery::default(),
+            memory_limit: None,
         }
     }
 }
@@ -248,7 +251,7 @@ fn go_on(
     // Only an owner looks at the topics: who waits for another one's end would know them as they
     // were before it.
     let mut readers = Readers::open(plan, &ground, &past.topics)?;
-    readers.place(plan, &past.positions)?;
+    readers.place(plan, &past)?;
     if let Some(keeper) = keeper {
         identity = keeper.release(&ground.inbox)?;
     }
@@ -434,12 +437,12 @@ impl Readers {
     ///
     /// # Errors
     /// [`RuntimeError`] if a topic does not hold what is to be read.
-    pub(crate) fn place(
-        &mut self,
-        plan: &RunPlan,
-        positions: &Positions,
-    ) -> Result<(), RuntimeError> {
-        place_readers(plan, &mut self.open, positions)
+    pub(crate) fn place(&mut self, plan: &RunPlan, past: &Past) -> Result<(), RuntimeError> {
+        place_readers(plan, &mut self.open, &past.positions)?;
+        for reader in &mut self.open {
+            reader.source.skip_copies(past.generation_now().0, reader.view.origins());
+        }
+        Ok(())
     }
 
     /// Starts their threads, and the watch's.
