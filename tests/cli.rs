@@ -25,3 +25,7 @@ mod state;
 mod replay;
 #[path = "cli/standby.rs"]
 mod standby;
+#[path = "cli/dlq.rs"]
+mod dlq;
+#[path = "cli/memory.rs"]
+mod memory;

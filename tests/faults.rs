@@ -23,6 +23,11 @@ mod proxy;
 #[expect(dead_code, reason = "the tests of the command line use the rest")]
 mod running;
 
+#[path = "support/small_disk.rs"]
+mod small_disk;
+
+#[path = "faults/example.rs"]
+mod example;
 #[path = "faults/feed.rs"]
 mod feed;
 #[path = "faults/judge.rs"]
@@ -34,8 +39,12 @@ mod world;
 
 #[path = "faults/brokers.rs"]
 mod brokers;
+#[path = "faults/clock.rs"]
+mod clock;
 #[path = "faults/delivery.rs"]
 mod delivery;
+#[path = "faults/disk.rs"]
+mod disk;
 #[path = "faults/kills.rs"]
 mod kills;
 #[path = "faults/owners.rs"]
@@ -48,5 +57,7 @@ mod points;
 mod records;
 #[path = "faults/standby.rs"]
 mod standby;
+#[path = "faults/replays.rs"]
+mod replays;
 #[path = "faults/topics.rs"]
 mod topics;

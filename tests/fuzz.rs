@@ -41,6 +41,11 @@ fn no_journal_entry_makes_a_restart_panic() {
 }
 
 #[test]
+fn no_snapshot_makes_a_restore_panic() {
+    drive(&targets::SNAPSHOT);
+}
+
+#[test]
 fn no_request_makes_the_broker_panic() {
     drive(&targets::REQUEST);
 }

@@ -6,6 +6,7 @@
 mod cluster;
 pub mod admin;
 pub mod reach;
+mod copies;
 mod source;
 mod topic_watch;
 mod sink;
@@ -14,6 +15,7 @@ mod journal;
 mod error;
 
 pub use cluster::Cluster;
+pub use copies::{GENERATION_HEADER, ORIGINAL_HEADER};
 pub use error::ConnectorError;
 pub use journal::{JournalTopic, RawEntry};
 pub use sink::{

@@ -15,6 +15,7 @@ use arrow_kafka::{
 };
 use stream::{Batch, Origin, RejectedRecord, RowKind, SliceRows};
 
+use crate::copies::Copies;
 use crate::{Cluster, ConnectorError};
 
 /// How long the broker may take to answer a question.
@@ -90,6 +91,7 @@ pub struct KafkaSource {
 pub struct SliceDecoder {
     topic: String,
     decoder: Decoder,
+    copies: Copies,
 }
 
 #[derive(Default)]
@@ -142,6 +144,11 @@ impl KafkaSource {
                 Ok(Bounds { first, end, log_end })
             })
             .collect()
+    }
+
+    /// As [`SliceDecoder::skip_copies`].
+    pub fn skip_copies(&mut self, generation: u64, origins: Vec<i64>) {
+        self.decoder.skip_copies(generation, origins);
     }
 
     /// First and end offset of one partition, committed records only.
@@ -313,9 +320,16 @@ impl SliceDecoder {
     pub fn new(spec: &SourceSpec) -> Result<Self, ConnectorError> {
         let topic = spec.topic.clone();
         match Decoder::new(with_origin(&spec.decode)) {
-            Ok(decoder) => Ok(Self { topic, decoder }),
+            Ok(decoder) => Ok(Self { topic, decoder, copies: Copies::default() }),
             Err(error) => Err(ConnectorError::Codec { topic, detail: error.to_string() }),
         }
+    }
+
+    /// Leaves out the copies that `engine dlq replay` made in generations before this one, where
+    /// this one has begun to read at or before their originals; `origins` are the offsets at which
+    /// it began, one a partition.
+    pub fn skip_copies(&mut self, generation: u64, origins: Vec<i64>) {
+        self.copies = Copies::new(generation, origins);
     }
 
     /// Decodes records of one partition, in offset order. `messages` is asked again for the bytes
@@ -328,7 +342,8 @@ impl SliceDecoder {
         I: Iterator<Item = Message<'a>>,
     {
         let mut rejected: Vec<Rejected> = Vec::new();
-        let decoded = self.decoder.decode(messages(), &mut rejected);
+        let counted = messages().filter(|message| !self.copies.is_skipped(message));
+        let decoded = self.decoder.decode(counted, &mut rejected);
         let codec = |detail: String| ConnectorError::Codec { topic: self.topic.clone(), detail };
         let decoded = decoded.map_err(|error| codec(error.to_string()))?;
         let kinds = decoded.deleted.as_ref().map(kinds);

@@ -15,6 +15,7 @@ mod run;
 mod promote;
 mod replay;
 mod topic;
+mod dlq;
 mod state;
 mod broker;
 mod generate;
@@ -79,6 +80,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<ExitCode, Error> {
         Command::Promote(arguments) => promote::run(context, arguments),
         Command::Replay(arguments) => replay::run(context, arguments),
         Command::Topic(arguments) => topic::run(context, arguments),
+        Command::Dlq(arguments) => dlq::run(context, arguments),
         Command::State(arguments) => state::run(context, arguments),
         Command::Broker(arguments) => broker::run(context, arguments),
         Command::Generate(arguments) => generate::run(context, arguments),

@@ -177,7 +177,7 @@ fn state_kind(error: &StateError) -> ErrorKind {
             ErrorKind::Unavailable
         }
         StateError::Damaged { .. } | StateError::Version { .. } => ErrorKind::Data,
-        StateError::Encode { .. } => ErrorKind::Internal,
+        StateError::Encode { .. } | StateError::Injected(_) => ErrorKind::Internal,
     }
 }
 
@@ -191,6 +191,7 @@ fn state_step(error: &StateError) -> Option<String> {
         StateError::Damaged { .. }
         | StateError::Version { .. }
         | StateError::Encode { .. }
+        | StateError::Injected(_)
         | StateError::Random => None,
     }
 }
@@ -202,6 +203,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
         | RuntimeError::NotSettled { .. }
+        | RuntimeError::MemoryLimit { .. }
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }
         | RuntimeError::Unfollowed { .. }

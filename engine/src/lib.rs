@@ -30,6 +30,7 @@ mod query;
 mod online;
 mod hints;
 
+mod memory;
 mod report;
 mod signals;
 pub mod cli;
@@ -97,6 +98,12 @@ impl Engine {
         }
         let checked = Checked::of(&options)?;
         Ok(Self { options, checked, clock: Arc::new(SystemClock::new()) })
+    }
+
+    /// The same with another clock: a simulation's.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     /// What is wrong with the project, and what was inferred.

@@ -13,12 +13,16 @@ mod secrets;
 mod snapshots;
 mod standby;
 mod answer;
+mod dead_letters;
 
 use std::fmt::{self, Write as _};
 
 use clap::ValueEnum;
 
 pub(crate) use answer::{answer_csv, answer_json, answer_table, table_list};
+pub(crate) use dead_letters::{
+    LetterCounts, letter_json, letter_text, redelivery_json, redelivery_text,
+};
 pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};

@@ -119,7 +119,7 @@ fn an_epoch_that_cannot_be_replayed_says_why() {
     let folder = project();
     let never = folder.engine(&["replay"]);
     assert_eq!(never.code, 1, "{}", never.err);
-    assert!(never.err.contains("the project has not run here"), "{}", never.err);
+    assert!(never.err.contains("the project has never run"), "{}", never.err);
     let known = three_runs(&folder);
     let ahead = folder.engine(&["replay", "--to-epoch", "999"]);
     assert_eq!(ahead.code, 1, "{}", ahead.err);

@@ -2,13 +2,21 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow_kafka::{Headers, Message, OwnedMessages};
 use catalog::graph::select;
 use catalog::load::{LoadOptions, load_texts};
 use catalog::place::{Files, Place};
 use catalog::schema;
+use connectors::SliceDecoder;
+use planner::dataflow::Dataflow;
 use planner::plan::{PlanOptions, plan};
 use runtime::Entry;
+use runtime::codec::source_spec;
+use runtime::fold::Fold;
+use state::{About, Location, Snapshots, Table};
+use stream::{Epoch, Fingerprint, Generation, Item, ProcessingTime};
 
 use crate::drive::{Probe, Target, files};
 
@@ -148,6 +156,28 @@ pub(crate) const JOURNAL: Target = Target {
     open: || Box::new(journal),
 };
 
+/// What a restore reads: manifests, and tables that get as far as the operators.
+pub(crate) const SNAPSHOT: Target = Target {
+    name: "snapshot",
+    corpus: snapshot_files,
+    pieces: &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "null",
+        "-1",
+        "1e9",
+        "../",
+        "18446744073709551616",
+    ],
+    rounds: 60,
+    open: restore,
+};
+
 /// What any client may send to the embedded broker.
 pub(crate) const REQUEST: Target =
     Target { name: "request", corpus: requests, pieces: &[], rounds: 60, open: broker };
@@ -241,6 +271,100 @@ fn journal(bytes: &[u8]) {
     let again = Entry::from_bytes(&written).expect("an entry that was written can be read");
     assert_eq!(again.header, entry.header);
     assert_eq!(again.items.len(), entry.items.len());
+}
+
+/// Files of a snapshot of [`SHOP`]'s dataflow: its manifest, and its tables as Arrow files.
+fn snapshot_files() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let place = Location::Folder(folder.path().to_owned());
+    let snapshots = Snapshots::open(&place).expect("a folder holds snapshots");
+    let about = About {
+        journal_id: "00000000000000aa".to_owned(),
+        generation: Generation(1),
+        epoch: Epoch(7),
+        journal_offset: 3,
+        fold_version: 1,
+        fingerprint: Fingerprint("f".to_owned()),
+        cluster_id: None,
+        engine: "0".to_owned(),
+        created: ProcessingTime(0),
+        readers: Vec::new(),
+        project: "project".to_owned(),
+    };
+    let written = snapshots.write(about, filled_fold().freeze().tables());
+    let manifest = written.expect("a snapshot can be written");
+    let folder = folder.path().join("snapshots").join(manifest.id.to_string());
+    let names = manifest.tables.iter().map(|table| table.file.as_str());
+    std::iter::once("manifest.jsonl")
+        .chain(names)
+        .map(|name| fs::read(folder.join(name)).expect("a file of the snapshot"))
+        .collect()
+}
+
+/// Puts `bytes`, where they are a table, in the place of each table of the same columns.
+fn restore() -> Probe {
+    let dataflow = Arc::new(shop_dataflow());
+    let whole = filled_fold().snapshot();
+    Box::new(move |bytes| {
+        let Some(table) = state::fuzz_read(bytes) else { return };
+        for operator in 0..whole.len() {
+            for at in 0..whole[operator].1.len() {
+                let mut tables = whole.clone();
+                let place = &mut tables[operator].1[at];
+                if place.schema == table.schema {
+                    *place = Table { name: place.name.clone(), ..table.clone() };
+                    let mut fold = Fold::new(&dataflow).expect("a fold");
+                    // Whether it is refused is the operator's to say.
+                    let _restored = fold.restore(tables);
+                }
+            }
+        }
+    })
+}
+
+/// A dataflow with windows and a temporal join.
+fn shop_dataflow() -> Dataflow {
+    let model = "models:\n  - name: priced\n    sql: |\n      SELECT o.id, o.item, o.amount, o.ts, i.name FROM {{ source(\"orders\") }} o LEFT JOIN {{ source(\"items\") }} FOR SYSTEM_TIME AS OF o.ts AS i ON o.item = i.sku\n  - name: sums\n    sql: |\n      SELECT item, COUNT(*) AS n, COUNT(DISTINCT id) AS ids, SUM(amount) AS total, MAX(name) AS name, AVG(amount) AS mean, TUMBLE_START(ts, INTERVAL '1' MINUTE) AS minute FROM {{ ref(\"priced\") }} GROUP BY item, TUMBLE(ts, INTERVAL '1' MINUTE)\n";
+    let texts = [("sources/shop.yml", SHOP), ("models/a.yml", model)];
+    let loaded = load_texts(&texts, &LoadOptions::default());
+    let project = loaded.project.expect("the project can be read");
+    let planned = plan(&project, &PlanOptions::default());
+    planned.dataflow.unwrap_or_else(|| panic!("{:?}", planned.diagnostics))
+}
+
+/// A fold that has seen rows: some wait for versions, some lie in open windows.
+fn filled_fold() -> Fold {
+    let dataflow = Arc::new(shop_dataflow());
+    let mut fold = Fold::new(&dataflow).expect("a fold");
+    let clock = Item::Clock(ProcessingTime(1_800_000_000_000));
+    fold.step(&clock, None).expect("a clock");
+    for (_, source) in dataflow.sources() {
+        let mut decoder = SliceDecoder::new(&source_spec(source, false)).expect("a decoder");
+        let texts: Vec<String> = (0..40)
+            .map(|number| {
+                let item = number % 7;
+                format!(r#"{{"id":"o{number}","item":"i{item}","sku":"i{item}","name":"name {number}","amount":{number},"ts":"2026-01-01T00:{number:02}:00Z"}}"#)
+            })
+            .collect();
+        let messages = (0..).zip(&texts).map(|(offset, text)| message(offset, text));
+        let records: OwnedMessages = messages.collect();
+        let rows = decoder.decode(|| records.iter()).expect("rows");
+        let reader = source.reader.clone();
+        let slice = Item::Slice { reader, partition: 0, from: 0, to: 40, records: 40 };
+        fold.step(&slice, Some(rows)).expect("a slice");
+    }
+    fold
+}
+
+fn message(offset: i64, text: &str) -> Message<'_> {
+    Message {
+        key: None,
+        payload: Some(text.as_bytes()),
+        partition: 0,
+        offset,
+        timestamp_ms: Some(1_767_225_600_000 + offset * 30_000),
+        headers: Headers::NONE,
+    }
 }
 
 /// A broker in a folder of its own, empty at the start.

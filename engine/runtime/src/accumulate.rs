@@ -22,7 +22,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use planner::dataflow::{AggregateCall, AggregateFunction};
 
-use crate::slots::Selection;
+use crate::slots::{Selection, Slots};
 
 /// One aggregate over many groups.
 pub(crate) trait SlotAccumulator: Send + fmt::Debug {
@@ -34,6 +34,9 @@ pub(crate) trait SlotAccumulator: Send + fmt::Debug {
 
     /// The results of all slots; changes nothing.
     fn evaluate(&self) -> Result<ArrayRef, ArrowError>;
+
+    /// What it holds in memory, about.
+    fn bytes(&self) -> usize;
 
     /// The state at this moment, by cloning pointers.
     fn freeze(&self) -> Box<dyn FrozenAccumulator>;
@@ -89,6 +92,11 @@ impl Entries {
         let found = self.columns.get(index).map(|(_, column)| column);
         found.ok_or_else(|| missing("a column of entries"))
     }
+}
+
+/// What the texts of slots hold in memory beside the slots.
+fn texts_bytes(texts: &Slots<Option<Box<[u8]>>>) -> usize {
+    texts.iter().flatten().map(|text| text.len()).sum()
 }
 
 /// An accumulator for a call.

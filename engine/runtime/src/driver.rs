@@ -20,6 +20,7 @@ use crate::fold::{Counters, Fold, Step};
 use crate::inbox::{Inbox, Piece, Shared};
 use crate::journal::JournalItem;
 use crate::local::{Hint, LocalState};
+use crate::memory::Memory;
 use crate::outbox::{Cut, ToEncode};
 use crate::recover::Replay;
 use crate::run::{RunOptions, RunPlan, RunReport};
@@ -30,6 +31,7 @@ use picture::Lineage;
 mod follow;
 mod grow;
 mod identity;
+mod memory;
 mod picture;
 mod rebuild;
 mod replay;
@@ -121,6 +123,13 @@ impl ReaderView {
     }
 }
 
+impl ReaderView {
+    /// By partition, the offset at which the generation began to read.
+    pub(crate) fn origins(&self) -> Vec<i64> {
+        self.partitions.iter().map(|at| at.origin).collect()
+    }
+}
+
 impl PartitionView {
     /// A partition that holds this.
     fn new(bounds: Bounds) -> Self {
@@ -182,6 +191,7 @@ pub(crate) struct Driver {
     is_replaying: bool,
     role: Role,
     stage: Stage,
+    memory: Memory,
 }
 
 /// Whether a process commits, or folds what another one has.
@@ -246,6 +256,7 @@ impl Driver {
             is_replaying: false,
             role: Role::Owner,
             stage: Stage::Live,
+            memory: Memory::new(plan.options.memory_limit),
         }
     }
 
@@ -274,7 +285,9 @@ impl Driver {
         let Some(replay) = replay else { return Ok(()) };
         self.board.update(|status| status.phase = Phase::Replaying);
         self.is_replaying = true;
+        failpoint::reach("restore.replay.before")?;
         self.replay(replay)?;
+        failpoint::reach("restore.replay.after")?;
         self.is_replaying = false;
         tracing::info!(records = self.replayed_records, "the journal was replayed");
         Ok(())
@@ -294,7 +307,7 @@ impl Driver {
         self.push(if goes_on { self.identity.renewal() } else { Item::Owner(None) });
         self.cut()?;
         self.wait_committed()?;
-        self.finish_snapshots();
+        self.finish_snapshots()?;
         self.show(true);
         self.board.update(|status| status.phase = Phase::Ended);
         Ok(RunReport {
@@ -390,6 +403,7 @@ impl Driver {
             self.check_failure()?;
             self.grow()?;
             self.look_at_ends()?;
+            self.watch_memory()?;
             if self.inbox.lock().is_stopping {
                 return Ok(true);
             }
@@ -416,7 +430,8 @@ impl Driver {
 
     /// Takes the next piece: versions first, then the partition whose event time is least.
     fn choose(&self, wait: Duration) -> Option<Chosen> {
-        let is_blocked = self.is_epoch_full() && self.is_commit_under_way();
+        let is_blocked = (self.is_epoch_full() || self.is_memory_tight() && self.has_rows)
+            && self.is_commit_under_way();
         let mut order: Vec<(bool, i64, usize, usize)> = Vec::new();
         for (reader, view) in self.readers.iter().enumerate() {
             for partition in 0..view.partitions.len() {
@@ -674,7 +689,8 @@ impl Driver {
             self.push(self.identity.renewal());
             return self.cut();
         }
-        let is_due = self.has_rows && self.until_rows_are_due(now).is_zero();
+        let is_due =
+            self.has_rows && (self.is_memory_tight() || self.until_rows_are_due(now).is_zero());
         if is_due || self.is_epoch_full() { self.cut() } else { Ok(()) }
     }
 
@@ -703,7 +719,7 @@ impl Driver {
         let cut = Cut { entry, offsets: self.offsets() };
         self.send_message(ToEncode::Cut(cut))?;
         failpoint::reach("commit.1.after")?;
-        self.freeze_if_due(epoch);
+        self.freeze_if_due(epoch)?;
         self.lock_folder()?;
         self.last_cut = self.clock.monotonic();
         if std::mem::take(&mut self.has_rows) {

@@ -9,8 +9,9 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow_kafka::{EncodeSpec, Encoded, Encoder};
+use connectors::GENERATION_HEADER;
 use planner::dataflow::{Dataflow, OperatorId};
-use stream::{Epoch, Origin, RejectedRecord};
+use stream::{Epoch, Generation, Origin, RejectedRecord};
 
 use crate::codec;
 use crate::error::RuntimeError;
@@ -42,6 +43,7 @@ pub(crate) struct EncodeStage {
     limits: SizeLimits,
     /// Bytes encoded and not yet committed; the committer takes them off.
     kept_bytes: Arc<AtomicU64>,
+    generation: Generation,
     epoch: Epoch,
 }
 
@@ -70,7 +72,10 @@ impl EncodeStage {
             };
             sinks.insert(node, sink_encoder);
         }
-        Ok(Self { sinks, limits, kept_bytes: Arc::clone(kept_bytes), epoch: Epoch::default() })
+        let kept_bytes = Arc::clone(kept_bytes);
+        // The first entry says who the owner is, before anything else comes.
+        let (generation, epoch) = (Generation::default(), Epoch::default());
+        Ok(Self { sinks, limits, kept_bytes, generation, epoch })
     }
 
     /// Encodes until the fold has no more; an error goes to the inbox.
@@ -102,7 +107,8 @@ impl EncodeStage {
                 self.letters(&letters)?
             }
             ToEncode::Cut(cut) => {
-                self.epoch = cut.entry.header.epoch.next();
+                let header = &cut.entry.header;
+                (self.generation, self.epoch) = (header.generation, header.epoch.next());
                 return Ok(vec![ToCommit::Cut(cut)]);
             }
         };
@@ -222,6 +228,7 @@ impl EncodeStage {
             ("engine.detail", detail.to_owned()),
             ("engine.topic", topic.to_owned()),
             ("engine.epoch", self.epoch.to_string()),
+            (GENERATION_HEADER, self.generation.to_string()),
         ]
     }
 }

@@ -37,6 +37,12 @@ pub enum RuntimeError {
         /// The other process.
         owner: InstanceName,
     },
+    /// There is no journal.
+    #[error("the project has never run: there is nothing in its journal `{topic}`")]
+    NeverRan {
+        /// The journal's topic.
+        topic: String,
+    },
     /// The project was changed since its last run, in a way that has to be accepted.
     #[error(
         "the project has changed since its last run:{}\n`engine plan` shows all of it; accept it with `--accept-plan`, rebuild models with `--rebuild MODEL` (`--re-emit` writes their rows again), or start anew with `--fresh`", Refusal(.upgrade, .refused)
@@ -227,12 +233,6 @@ pub enum RuntimeError {
         /// Why.
         reason: String,
     },
-    /// There is no journal to be replayed.
-    #[error("the project has not run here: there is no journal `{topic}`")]
-    NeverRan {
-        /// The journal's topic.
-        topic: String,
-    },
     /// An epoch was asked for that is not in the journal yet.
     #[error("epoch {epoch} is not in the journal `{topic}` yet: its last one is {last}")]
     EpochAhead {
@@ -278,6 +278,19 @@ pub enum RuntimeError {
         node: String,
         /// What it asks for.
         detail: String,
+    },
+    /// The process holds more memory than it may.
+    #[error(
+        "the engine holds {} MiB of memory, its limit is {} MiB; the largest operators: {largest}. Everything up to now is committed. Raise `runtime.engine.memory_limit`, or keep less: shorter windows, fewer keys, less lateness; then start again",
+        .held.div_ceil(1 << 20), .limit.div_ceil(1 << 20)
+    )]
+    MemoryLimit {
+        /// Bytes that the system cannot take back.
+        held: u64,
+        /// Bytes that it may be.
+        limit: u64,
+        /// The largest operators, with rows and sizes.
+        largest: String,
     },
     /// A test asked for it.
     #[error(transparent)]

@@ -17,13 +17,16 @@ mod frozen;
 mod migrate;
 mod source;
 
-use crate::operator::{DiscardReason, Discarded, OpenWindow, Operator, OperatorError, Output};
+use crate::operator::{
+    DiscardReason, Discarded, OpenWindow, Operator, OperatorError, Output, StateSize,
+};
 use crate::operators;
 use source::SourceState;
 
 pub use counters::{Counters, ModelCounters, SourceCounters};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use frozen::FrozenFold;
+pub(crate) use source::refusal;
 
 /// The state of a running dataflow.
 pub struct Fold {
@@ -175,6 +178,14 @@ impl Fold {
         self.operators.iter().enumerate().filter_map(|(node, operator)| {
             operator.as_ref().and_then(|it| it.open_window()).map(|window| (node, window))
         })
+    }
+
+    /// How much each operator keeps, by its id.
+    pub fn sizes(&self) -> Vec<(&str, StateSize)> {
+        let operators = self.dataflow.nodes.iter().zip(&self.operators);
+        operators
+            .filter_map(|(node, operator)| Some((node.id.0.as_str(), operator.as_ref()?.size())))
+            .collect()
     }
 
     /// Whether a partition is left out of its reader's watermark.

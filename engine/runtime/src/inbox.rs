@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     is_closing: bool,
     /// Readers read the slices that the journal names, and nothing else.
     is_following: bool,
+    /// Memory is short: a partition holds one piece only.
+    is_tight: bool,
 }
 
 /// The meeting point of the threads.
@@ -187,7 +189,14 @@ impl Inbox {
     }
 
     pub(crate) fn has_room(&self, reader: usize, partition: usize) -> bool {
-        self.lock().readers[reader][partition].pieces.len() < PIECES_PER_PARTITION
+        let shared = self.lock();
+        let most = if shared.is_tight { 1 } else { PIECES_PER_PARTITION };
+        shared.readers[reader][partition].pieces.len() < most
+    }
+
+    /// Memory is short, or no longer.
+    pub(crate) fn set_tight(&self, is_tight: bool) {
+        self.lock().is_tight = is_tight;
     }
 
     /// The reader's client has something.

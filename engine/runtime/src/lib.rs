@@ -30,10 +30,12 @@ mod key;
 mod row_store;
 mod slots;
 
+mod memory;
 mod outbox;
 mod encode;
 mod commit;
 mod snapshots;
+mod dead_letters;
 
 mod run;
 mod standby;
@@ -41,6 +43,9 @@ mod replayed;
 mod status;
 mod error;
 
+pub use dead_letters::{
+    DeadLetter, Fate, REPLAYED, Redelivery, RedeliveryReport, Settled, read_dead_letters,
+};
 pub use error::RuntimeError;
 pub use journal::{Entry, Header, JournalError, JournalItem};
 pub use local::{LocalError, SnapshotRequest};

@@ -30,6 +30,11 @@ pub trait Operator: Send {
         None
     }
 
+    /// How much it keeps.
+    fn size(&self) -> StateSize {
+        StateSize::default()
+    }
+
     /// The state at this moment, by cloning pointers: the operator goes on at once.
     fn freeze(&self) -> Box<dyn FrozenState>;
 
@@ -43,6 +48,15 @@ pub trait Operator: Send {
     /// # Errors
     /// [`OperatorError::State`] if the tables are not those of this operator.
     fn restore(&mut self, tables: Vec<Table>) -> Result<(), OperatorError>;
+}
+
+/// How much an operator keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StateSize {
+    /// Groups, waiting rows and versions.
+    pub rows: u64,
+    /// What they hold in memory, about.
+    pub bytes: u64,
 }
 
 /// A window that has rows and has not fired.

@@ -350,7 +350,8 @@ fn own_topic(name: &str, config: &[(&str, &str)]) -> TopicSpec {
     }
 }
 
-fn message_bytes(settings: &BTreeMap<String, TopicSetting>) -> usize {
+/// How large a record the topic takes.
+pub(crate) fn message_bytes(settings: &BTreeMap<String, TopicSetting>) -> usize {
     settings
         .get("max.message.bytes")
         .and_then(|setting| setting.value.as_ref()?.parse().ok())

@@ -13,10 +13,10 @@ use connectors::admin::Admin;
 use planner::dataflow::upgrade::Upgrade;
 use planner::dataflow::{Dataflow, shadow_of};
 use state::{Condition, Listed, Manifest, Snapshots, StateError};
-use stream::{Epoch, Generation};
+use stream::{Epoch, Generation, failpoint};
 
 use crate::error::RuntimeError;
-use crate::fold::Fold;
+use crate::fold::{Fold, FoldError};
 use crate::history::{History, Positions};
 use crate::journal::{Entry, JournalError};
 use crate::local::LocalState;
@@ -46,6 +46,13 @@ pub(crate) struct Past {
     pub(crate) replay: Option<Replay>,
     /// For the user.
     pub(crate) notes: Vec<Note>,
+}
+
+impl Past {
+    /// The generation that the run writes.
+    pub(crate) fn generation_now(&self) -> Generation {
+        Generation(self.generation.0 + u64::from(self.is_new))
+    }
 }
 
 /// Entries of the journal, read one by one.
@@ -144,7 +151,9 @@ pub(crate) fn recover(
         check_hint(plan, local, &history)?;
     }
     // Again: while another owner's lease was waited for, it may have written more.
+    failpoint::reach("restore.list.before")?;
     let listed = snapshots.list()?;
+    failpoint::reach("restore.list.after")?;
     let mut notes = Vec::new();
     let search = Search { plan, stage, snapshots, listed: &listed, cluster_id };
     let mut found = search.restore(&history, fold, &mut notes)?;
@@ -325,17 +334,28 @@ impl<'a> Search<'a> {
             }
             Err(error) => return Err(error.into()),
         };
+        failpoint::reach("restore.state.before")?;
+        let state = self.state(manifest, (dataflow, tables))?;
+        failpoint::reach("restore.state.after")?;
+        Ok(state.map_err(|error| error.to_string()))
+    }
+
+    /// The snapshot's state as that of our plan.
+    fn state(
+        &self,
+        manifest: &Manifest,
+        (dataflow, tables): (&Arc<Dataflow>, Vec<state::OperatorTables>),
+    ) -> Result<Result<Fold, FoldError>, RuntimeError> {
         let about = &manifest.about;
         if about.fingerprint == self.plan.fingerprint {
-            return Ok(restored(dataflow, tables).map_err(|error| error.to_string()));
+            return Ok(restored(dataflow, tables));
         }
         let old = Arc::new(dataflow_of(self.plan, &about.fingerprint, &about.project)?);
         let dropped = self.stage.map(Stage::dropped).unwrap_or_default();
-        let migrated = restored(&old, tables).and_then(|fold| {
+        Ok(restored(&old, tables).and_then(|fold| {
             let upgrade = Upgrade::between(&old, dataflow);
             Fold::migrated(dataflow, fold.snapshot(), &upgrade, &dropped)
-        });
-        Ok(migrated.map_err(|error| error.to_string()))
+        }))
     }
 }
 
@@ -343,7 +363,7 @@ impl<'a> Search<'a> {
 fn restored(
     dataflow: &Arc<Dataflow>,
     tables: Vec<state::OperatorTables>,
-) -> Result<Fold, crate::fold::FoldError> {
+) -> Result<Fold, FoldError> {
     let mut fold = Fold::new(dataflow)?;
     fold.restore(tables)?;
     Ok(fold)

@@ -84,7 +84,7 @@ fn replay_on(
         recovered => recovered?,
     };
     let mut readers = Readers::open(plan, ground, &past.topics)?;
-    readers.place(plan, &past.positions)?;
+    readers.place(plan, &past)?;
     let views = readers.start(threads, &ground.inbox, &plan.clock)?;
     let stages = Stages::open();
     let outlet = Outlet {

@@ -63,6 +63,15 @@ impl RowStore {
         }
     }
 
+    /// What the rows hold in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_chunk = |chunk: &Arc<Chunk>| {
+            let columns = chunk.columns.iter().map(|column| column.get_array_memory_size());
+            columns.sum::<usize>() + chunk.slots.len() * size_of::<u32>()
+        };
+        self.chunks.iter().flatten().map(of_chunk).sum::<usize>() + self.places.bytes()
+    }
+
     /// Keeps `row_count` rows, without copying them; gives their slots in order.
     pub(crate) fn insert(&mut self, columns: Vec<ArrayRef>, row_count: usize) -> Vec<u32> {
         let slots: Vec<u32> = (0..row_count).map(|_| self.new_slot()).collect();
@@ -146,7 +155,6 @@ impl RowStore {
     }
 
     /// Number of rows that wait.
-    #[cfg(test)]
     pub(crate) fn live_rows(&self) -> usize {
         self.chunks.iter().flatten().map(|chunk| chunk.live).sum()
     }

@@ -98,6 +98,8 @@ pub struct RunOptions {
     pub delivery: Delivery,
     /// What may become of the state when the project has changed.
     pub upgrade: UpgradeOptions,
+    /// Bytes of memory that the process may hold; the run ends in order when it holds more.
+    pub memory_limit: Option<u64>,
 }
 
 /// How sure an output is written once.
@@ -124,6 +126,7 @@ impl Default for RunOptions {
             transaction_timeout: connectors::TRANSACTION_TIMEOUT,
             delivery: Delivery::default(),
             upgrade: UpgradeOptions::default(),
+            memory_limit: None,
         }
     }
 }
@@ -324,7 +327,7 @@ fn go_on(
     // Only an owner looks at the topics: who waits for another one's end would know them as they
     // were before it.
     let mut readers = Readers::open(plan, &ground, &past.topics)?;
-    readers.place(plan, &past.positions)?;
+    readers.place(plan, &past)?;
     if let Stage::Rebuild(_) = stage {
         bound_readers(&mut readers.open, &past.positions);
     }
@@ -533,12 +536,12 @@ impl Readers {
     ///
     /// # Errors
     /// [`RuntimeError`] if a topic does not hold what is to be read.
-    pub(crate) fn place(
-        &mut self,
-        plan: &RunPlan,
-        positions: &Positions,
-    ) -> Result<(), RuntimeError> {
-        place_readers(plan, &mut self.open, positions)
+    pub(crate) fn place(&mut self, plan: &RunPlan, past: &Past) -> Result<(), RuntimeError> {
+        place_readers(plan, &mut self.open, &past.positions)?;
+        for reader in &mut self.open {
+            reader.source.skip_copies(past.generation_now().0, reader.view.origins());
+        }
+        Ok(())
     }
 
     /// Starts their threads, and the watch's.

@@ -85,6 +85,11 @@ impl<T: Clone> Slots<T> {
         self.chunks.len() * CHUNK_SLOTS + self.tail.len()
     }
 
+    /// What the values hold in memory, but for what they point to.
+    pub(crate) fn bytes(&self) -> usize {
+        self.count() * size_of::<T>()
+    }
+
     /// Adds a slot and gives its number.
     pub(crate) fn push(&mut self, value: T) -> u32 {
         let number = slot(self.count());

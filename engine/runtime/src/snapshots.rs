@@ -11,7 +11,7 @@ use std::time::Duration;
 use connectors::admin::Admin;
 use connectors::{Cluster, ConnectorError};
 use state::{About, Manifest, ReaderProgress, Retained, Snapshots, StateError};
-use stream::{Clock, ProcessingTime};
+use stream::{Clock, ProcessingTime, failpoint};
 
 use crate::error::RuntimeError;
 use crate::fold::FrozenFold;
@@ -67,18 +67,14 @@ impl SnapshotThread {
     pub(crate) fn start(plan: SnapshotPlan, inbox: &Arc<Inbox>) -> Result<Self, RuntimeError> {
         let admin = Admin::open(&plan.cluster)?;
         let work = Arc::new(Work::default());
-        let writer = Writer { plan, admin, failing_since: None, work: Arc::clone(&work) };
+        let turn =
+            Turn { work: Arc::clone(&work), guard: Some(PanicGuard::new(inbox, "snapshots")) };
+        let writer = Writer { plan, admin, failing_since: None };
         // One waits at most: nothing is sent while the thread is busy.
         let (to, from) = sync_channel(1);
-        let guard = PanicGuard::new(inbox, "snapshots");
         let thread = std::thread::Builder::new().name("engine-snapshots".to_owned());
         // Nobody joins it: a store that does not answer must not keep the run from ending.
-        thread
-            .spawn(move || {
-                writer.run(&from);
-                drop(guard);
-            })
-            .map_err(RuntimeError::Thread)?;
+        thread.spawn(move || writer.run(&from, &turn)).map_err(RuntimeError::Thread)?;
         Ok(Self { to, work })
     }
 
@@ -115,18 +111,31 @@ impl Work {
     }
 }
 
+/// Ends with the thread: after a panic, too, nobody waits for it.
+struct Turn {
+    work: Arc<Work>,
+    guard: Option<PanicGuard>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // The panic is told before anybody stops waiting.
+        drop(self.guard.take());
+        self.work.rest();
+    }
+}
+
 struct Writer {
     plan: SnapshotPlan,
     admin: Admin,
     failing_since: Option<ProcessingTime>,
-    work: Arc<Work>,
 }
 
 impl Writer {
-    fn run(mut self, from: &Receiver<Frozen>) {
+    fn run(mut self, from: &Receiver<Frozen>, turn: &Turn) {
         for frozen in from {
             self.write(frozen);
-            self.work.rest();
+            turn.work.rest();
         }
     }
 
@@ -202,7 +211,9 @@ impl Writer {
             if !has_forgotten {
                 return Ok(());
             }
-            self.admin.delete_records(&self.plan.journal, 0, oldest.about.journal_offset)
+            failpoint::reach("retention.trim.before")?;
+            self.admin.delete_records(&self.plan.journal, 0, oldest.about.journal_offset)?;
+            Ok(failpoint::reach("retention.trim.after")?)
         });
         if let Err(error) = trimmed {
             tracing::warn!(%error, "the journal cannot be trimmed");

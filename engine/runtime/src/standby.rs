@@ -106,7 +106,7 @@ fn stand_by(
     let start = ownership.start_of_journal();
     let (fold, past) = ground.recover((plan, None), &local, (&start, history))?;
     let mut readers = Readers::open(plan, ground, &past.topics)?;
-    readers.place(plan, &past.positions)?;
+    readers.place(plan, &past)?;
     let topics = readers.topics();
     let views = readers.start(threads, &ground.inbox, &plan.clock)?;
     let stages = Stages::open();

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** every flag can be given as `ENGINE_<FLAG>` as well; a test walks all of them.
 
+mod dlq;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,10 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::DiagnosticStyle;
+
+pub(crate) use dlq::{
+    DlqArguments, DlqCommand, DlqFilter, DlqLsArguments, DlqReplayArguments, DlqShowArguments,
+};
 
 /// dbt for streams in one binary.
 #[derive(Debug, Parser)]
@@ -164,6 +170,8 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Create, list, describe, fill and read topics
     Topic(TopicArguments),
+    /// Count, show and try again what no model could use
+    Dlq(DlqArguments),
     /// List, look at, keep and move snapshots of the state
     State(StateArguments),
     /// Run the project's embedded broker alone, until it is stopped

@@ -14,7 +14,9 @@ use stream::{Clock, SystemClock, failpoint};
 use super::arguments::{OutputStyle, RunArguments};
 use super::{Context, Scope, check};
 use crate::report::{self, Append, Rows, Summary, left_open};
-use crate::{Delivery, Engine, Error, RunReport, Session, UpgradeOptions, session, signals};
+use crate::{
+    Delivery, Engine, Error, RunReport, Session, UpgradeOptions, memory, session, signals,
+};
 use progress::Progress;
 
 /// How long `--once` waits for a broker that does not answer.
@@ -106,6 +108,7 @@ fn options(engine: &Engine, arguments: &RunArguments) -> Result<RunOptions, Erro
             catalog::project::runtime::Delivery::ExactlyOnce => Delivery::ExactlyOnce,
             catalog::project::runtime::Delivery::AtLeastOnce => Delivery::AtLeastOnce,
         },
+        memory_limit: memory::limit(settings.memory_limit),
         upgrade: upgrade(engine, arguments)?,
     })
 }

@@ -183,7 +183,8 @@ fn watermark(watermark: Watermark) -> String {
     if watermark.is_some() { time(watermark.0) } else { "none".to_owned() }
 }
 
-fn time(ms: i64) -> String {
+/// A time in milliseconds since the epoch, as ISO-8601.
+pub(super) fn time(ms: i64) -> String {
     let time = timestamp_ms_to_datetime(ms);
     time.map_or_else(
         || format!("{ms} ms"),

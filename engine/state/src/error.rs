@@ -72,6 +72,9 @@ pub enum StateError {
         /// Its id.
         id: SnapshotId,
     },
+    /// A test asked for it.
+    #[error(transparent)]
+    Injected(#[from] stream::failpoint::Injected),
     /// The random generator of the system failed.
     #[error("the system gives no random numbers")]
     Random,

@@ -15,10 +15,12 @@ mod snapshot;
 mod retention;
 mod archive;
 mod store;
+mod fuzz;
 
 mod error;
 
 pub use error::StateError;
+pub use fuzz::fuzz_read;
 pub use manifest::{
     About, Column, Manifest, PartitionProgress, ReaderProgress, SnapshotId, TableFile,
 };

@@ -1,6 +1,8 @@
 //! Which snapshots stay. Everything is classified before anything is removed, and what is not
 //! understood stays.
 
+use stream::failpoint;
+
 use crate::snapshot::{Condition, Listed, MANIFEST, path};
 use crate::{Manifest, Snapshots, StateError};
 
@@ -20,12 +22,14 @@ impl Snapshots {
     /// # Errors
     /// [`StateError::Store`]: what is left is removed by a later call.
     pub fn retain(&self, journal_id: &str, keep: usize) -> Result<Retained, StateError> {
+        failpoint::reach("retention.classify.before")?;
         let listed: Vec<Listed> =
             self.list()?.into_iter().filter(|one| one.id.journal_id == journal_id).collect();
         let newest: Vec<Manifest> =
             listed.iter().filter_map(Listed::manifest).take(keep).cloned().collect();
         let (doomed, _kept): (Vec<&Listed>, Vec<&Listed>) =
             listed.iter().partition(|one| is_doomed(one, &newest, keep));
+        failpoint::reach("retention.classify.after")?;
         for one in &doomed {
             self.remove(one)?;
         }
@@ -37,9 +41,15 @@ impl Snapshots {
     fn remove(&self, one: &Listed) -> Result<(), StateError> {
         let (manifest, data): (Vec<&String>, Vec<&String>) =
             one.files.iter().partition(|file| *file == MANIFEST);
-        for files in [data, manifest] {
+        let steps = [
+            (data, "retention.data.before", "retention.data.after"),
+            (manifest, "retention.manifest.before", "retention.manifest.after"),
+        ];
+        for (files, before, after) in steps {
+            failpoint::reach(before)?;
             let paths: Vec<String> = files.into_iter().map(|file| path(&one.id, file)).collect();
             self.store.remove(&paths)?;
+            failpoint::reach(after)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::path::Path;
+use stream::failpoint;
 
 use crate::manifest::columns_of;
 use crate::store::{Store, Stored};
@@ -118,6 +119,7 @@ impl Snapshots {
         operators: impl Iterator<Item = OperatorTables>,
     ) -> Result<(), StateError> {
         for (operator, tables) in operators {
+            failpoint::reach("snapshot.tables.before")?;
             let mut files = Vec::with_capacity(tables.len());
             for table in tables {
                 let bytes = table.to_bytes().map_err(|source| StateError::Encode {
@@ -130,9 +132,12 @@ impl Snapshots {
                 manifest.tables.push(entry);
             }
             self.store.create(files)?;
+            failpoint::reach("snapshot.tables.after")?;
         }
+        failpoint::reach("snapshot.manifest.before")?;
         let bytes = Bytes::from(format::encode(manifest));
         self.store.create(vec![(path(&manifest.id, MANIFEST), bytes)])?;
+        failpoint::reach("snapshot.manifest.after")?;
         self.store.force_names(&format!("{SNAPSHOTS}/{}", manifest.id))
     }
 
@@ -234,6 +239,7 @@ impl Snapshots {
         let mut operators: Vec<OperatorTables> = Vec::new();
         let same_operator = manifest.tables.chunk_by(|a, b| a.operator == b.operator);
         for entries in same_operator {
+            failpoint::reach("restore.tables.before")?;
             let files = entries.iter().map(|table| stored(&manifest.id, table)).collect();
             let tables = entries
                 .iter()
@@ -241,6 +247,7 @@ impl Snapshots {
                 .map(|(entry, bytes)| checked(&manifest.id, entry, &bytes))
                 .collect::<Result<Vec<_>, _>>()?;
             operators.extend(entries.first().map(|first| (first.operator.clone(), tables)));
+            failpoint::reach("restore.tables.after")?;
         }
         Ok(operators)
     }
@@ -261,7 +268,9 @@ impl Snapshots {
     /// [`StateError::Missing`] if it is not complete; [`StateError::Store`], also if it is pinned
     /// under another name.
     pub fn pin(&self, id: &SnapshotId, name: &str) -> Result<(), StateError> {
+        failpoint::reach("snapshot.pin.before")?;
         self.store.create(vec![(path(id, PIN), Bytes::from(format::encode_pin(name)))])?;
+        failpoint::reach("snapshot.pin.after")?;
         // Retention may have chosen it just before the pin was there.
         let listed = self.list()?;
         if listed.iter().any(|one| one.id == *id && one.manifest().is_some()) {

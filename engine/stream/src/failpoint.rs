@@ -12,10 +12,15 @@ mod switch;
 
 pub use switch::{arm, reach};
 
-/// The steps of a commit, each before and after it: 0 an output is produced, 1 the epoch is cut,
-/// 2 the journal's entry is produced, 3 deliveries are drained, 4 offsets are added, 5 the
-/// transaction is committed, 6 what was committed is let go and noted.
-pub const POINTS: [&str; 14] = [
+/// Each step before and after it.
+///
+/// Of a commit: 0 an output is produced, 1 the epoch is cut, 2 the journal's entry is produced,
+/// 3 deliveries are drained, 4 offsets are added, 5 the transaction is committed, 6 what was
+/// committed is let go and noted. Of a snapshot: the state is frozen, an operator's tables are
+/// written, the manifest is, the snapshot is pinned. Of a restore: the manifests are listed, an
+/// operator's tables are read, the fold takes them, the journal's tail is replayed. Of retention:
+/// what is not needed is found, its data is removed, then its manifest, the journal is trimmed.
+pub const POINTS: [&str; 38] = [
     "commit.0.before",
     "commit.0.after",
     "commit.1.before",
@@ -30,6 +35,30 @@ pub const POINTS: [&str; 14] = [
     "commit.5.after",
     "commit.6.before",
     "commit.6.after",
+    "snapshot.freeze.before",
+    "snapshot.freeze.after",
+    "snapshot.tables.before",
+    "snapshot.tables.after",
+    "snapshot.manifest.before",
+    "snapshot.manifest.after",
+    "snapshot.pin.before",
+    "snapshot.pin.after",
+    "restore.list.before",
+    "restore.list.after",
+    "restore.tables.before",
+    "restore.tables.after",
+    "restore.state.before",
+    "restore.state.after",
+    "restore.replay.before",
+    "restore.replay.after",
+    "retention.classify.before",
+    "retention.classify.after",
+    "retention.data.before",
+    "retention.data.after",
+    "retention.manifest.before",
+    "retention.manifest.after",
+    "retention.trim.before",
+    "retention.trim.after",
 ];
 
 /// The error that an armed place gives.

@@ -132,6 +132,9 @@ pub(crate) fn find(
 
 /// The disk failed: the client may try again.
 pub(crate) fn storage(error: &std::io::Error) -> ResponseError {
-    tracing::warn!(%error, "the log cannot be read or written");
+    tracing::warn!(
+        %error,
+        "the broker's folder cannot be read or written: clients wait and try again until it can"
+    );
     ResponseError::KafkaStorageError
 }

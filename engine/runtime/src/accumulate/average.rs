@@ -73,6 +73,10 @@ impl SlotAccumulator for IntegerAverage {
         cast_with_options(&averages, &self.result, &wrapping)
     }
 
+    fn bytes(&self) -> usize {
+        self.cells.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(self.clone())
     }
@@ -127,6 +131,10 @@ impl SlotAccumulator for FloatAverage {
             .map(|cell| if cell.count == 0 { None } else { Some(cell.sum / cell.count as f64) });
         let averages: ArrayRef = Arc::new(averages.collect::<Float64Array>());
         cast(&averages, &self.result)
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.bytes()
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
@@ -198,6 +206,10 @@ impl SlotAccumulator for DecimalAverage {
         });
         let averages: PrimitiveArray<Decimal128Type> = averages.collect();
         Ok(Arc::new(averages.with_data_type(self.result.clone())))
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.bytes()
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {

@@ -94,6 +94,10 @@ impl SlotAccumulator for Collect {
         Ok(Arc::new(MapArray::try_new(field, offsets, entries, None, *is_sorted)?))
     }
 
+    fn bytes(&self) -> usize {
+        self.values.bytes() + self.counts.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(FrozenCollect {
             codec: Arc::clone(&self.codec),

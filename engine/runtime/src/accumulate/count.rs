@@ -41,6 +41,10 @@ impl SlotAccumulator for Count {
         Ok(self.column())
     }
 
+    fn bytes(&self) -> usize {
+        self.counts.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(self.clone())
     }

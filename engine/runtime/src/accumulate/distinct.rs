@@ -62,6 +62,10 @@ impl SlotAccumulator for Distinct {
         self.inner.evaluate()
     }
 
+    fn bytes(&self) -> usize {
+        self.seen.bytes() + self.inner.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(FrozenDistinct {
             codec: Arc::clone(&self.codec),

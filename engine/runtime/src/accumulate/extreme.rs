@@ -17,7 +17,9 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use planner::dataflow::{AggregateCall, AggregateFunction};
 
-use super::{AccumulatorState, FrozenAccumulator, SlotAccumulator, argument_type, unsupported};
+use super::{
+    AccumulatorState, FrozenAccumulator, SlotAccumulator, argument_type, texts_bytes, unsupported,
+};
 use crate::slots::{Selection, Slots};
 
 pub(super) fn build(call: &AggregateCall) -> Result<Box<dyn SlotAccumulator>, ArrowError> {
@@ -124,6 +126,10 @@ impl<T: ArrowPrimitiveType> SlotAccumulator for Extreme<T> {
         Ok(self.column())
     }
 
+    fn bytes(&self) -> usize {
+        self.values.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(self.clone())
     }
@@ -173,6 +179,10 @@ impl SlotAccumulator for BooleanExtreme {
 
     fn evaluate(&self) -> Result<ArrayRef, ArrowError> {
         Ok(self.column())
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes()
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
@@ -252,6 +262,10 @@ impl SlotAccumulator for BytesExtreme {
 
     fn evaluate(&self) -> Result<ArrayRef, ArrowError> {
         self.column()
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes() + texts_bytes(&self.values)
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {

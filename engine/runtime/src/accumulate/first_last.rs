@@ -6,7 +6,9 @@ use arrow::array::{Array, ArrayRef};
 use arrow::error::ArrowError;
 use planner::dataflow::{AggregateCall, AggregateFunction};
 
-use super::{AccumulatorState, FrozenAccumulator, SlotAccumulator, argument_type, unsupported};
+use super::{
+    AccumulatorState, FrozenAccumulator, SlotAccumulator, argument_type, texts_bytes, unsupported,
+};
 use crate::key::KeyCodec;
 use crate::slots::{Selection, Slots};
 
@@ -54,6 +56,10 @@ impl SlotAccumulator for FirstLast {
 
     fn evaluate(&self) -> Result<ArrayRef, ArrowError> {
         self.column()
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes() + texts_bytes(&self.values)
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {

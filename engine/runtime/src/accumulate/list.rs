@@ -79,6 +79,13 @@ impl Values {
             Self::Distinct(table) => table.store(),
         }
     }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::All(store) => store.heap_bytes(),
+            Self::Distinct(table) => table.bytes(),
+        }
+    }
 }
 
 impl SlotAccumulator for List {
@@ -121,6 +128,10 @@ impl SlotAccumulator for List {
             }
             ListResult::Text { separator } => Ok(joined(&values, &starts, separator)),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.bytes()
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {

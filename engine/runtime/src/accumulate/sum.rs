@@ -82,6 +82,10 @@ impl<T: ArrowPrimitiveType> SlotAccumulator for Sum<T> {
         Ok(self.column())
     }
 
+    fn bytes(&self) -> usize {
+        self.sums.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(self.clone())
     }
@@ -176,6 +180,10 @@ impl SlotAccumulator for DecimalSum {
 
     fn evaluate(&self) -> Result<ArrayRef, ArrowError> {
         Ok(self.column())
+    }
+
+    fn bytes(&self) -> usize {
+        self.totals.bytes()
     }
 
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {

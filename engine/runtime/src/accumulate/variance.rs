@@ -88,6 +88,10 @@ impl SlotAccumulator for Variance {
         as_java_casts(values.collect(), &self.result)
     }
 
+    fn bytes(&self) -> usize {
+        self.cells.bytes()
+    }
+
     fn freeze(&self) -> Box<dyn FrozenAccumulator> {
         Box::new(self.clone())
     }

@@ -65,7 +65,7 @@ impl Identity {
     pub(crate) fn begin(&mut self, past: &Past, topics: BTreeMap<String, String>) {
         self.is_new = past.is_new;
         self.has_new_plan = past.has_new_plan;
-        self.generation = Generation(past.generation.0 + u64::from(past.is_new));
+        self.generation = past.generation_now();
         self.topics = Arc::new(topics);
     }
 

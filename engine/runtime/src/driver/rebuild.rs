@@ -13,6 +13,7 @@ impl Driver {
         loop {
             self.check_failure()?;
             self.look_at_ends()?;
+            self.watch_memory()?;
             if self.inbox.lock().is_stopping {
                 return Ok(true);
             }

@@ -31,6 +31,7 @@ impl Driver {
                 self.replay_item(&it, &mut decoders)?;
             }
             self.show(false);
+            self.watch_memory()?;
             let now = self.clock.monotonic();
             self.look_at_ends()?;
             self.cut_if_due(now)?;
@@ -39,9 +40,15 @@ impl Driver {
 
     /// For each reader what decodes the records that the journal carries, if it carries its.
     pub(super) fn decoders(&self) -> Result<Vec<Option<SliceDecoder>>, RuntimeError> {
-        let carried = self.readers.iter().map(|view| view.carried.as_ref());
-        let decoders = carried.map(|spec| spec.map(SliceDecoder::new).transpose());
-        Ok(decoders.collect::<Result<_, _>>()?)
+        let mut decoders = Vec::new();
+        for view in &self.readers {
+            let mut decoder = view.carried.as_ref().map(SliceDecoder::new).transpose()?;
+            if let Some(decoder) = &mut decoder {
+                decoder.skip_copies(self.identity.generation.0, view.origins());
+            }
+            decoders.push(decoder);
+        }
+        Ok(decoders)
     }
 
     pub(super) fn replay_item(
@@ -102,6 +109,7 @@ impl Driver {
                 Some(Piece::Rows(fetched)) => {
                     found += fetched.records;
                     self.fold.step(item, Some(fetched.rows))?;
+                    self.watch_memory()?;
                 }
                 Some(Piece::SliceEnd) if found == *records => return Ok(()),
                 Some(Piece::SliceEnd) => {

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use state::{About, PartitionProgress, ReaderProgress};
-use stream::{Epoch, Item, Watermark};
+use stream::{Epoch, Item, Watermark, failpoint};
 
 use super::{Driver, partition_number};
+use crate::error::RuntimeError;
 use crate::journal::{FOLD_VERSION, JournalItem};
 use crate::snapshots::{Frozen, SnapshotThread};
 
@@ -66,6 +67,11 @@ impl Schedule {
         }
     }
 
+    /// Waits for the snapshot that is being written, but not for ever.
+    pub(super) fn rest(&self) {
+        self.wait_idle();
+    }
+
     /// Whether items change the state: an owner's renewals do not.
     pub(super) fn note(&mut self, items: &[JournalItem]) {
         self.has_news |= items.iter().any(|it| !matches!(it.item, Item::Owner(_)));
@@ -83,18 +89,19 @@ impl Driver {
     }
 
     /// Takes the state of an epoch that was just cut, if it is time to.
-    pub(super) fn freeze_if_due(&mut self, epoch: Epoch) {
+    pub(super) fn freeze_if_due(&mut self, epoch: Epoch) -> Result<(), RuntimeError> {
         let schedule = &self.snapshots;
         if !schedule.is_live || schedule.pending.is_some() || !schedule.is_idle() {
-            return;
+            return Ok(());
         }
         let now = self.clock.monotonic();
         let is_due = schedule.has_news
             && schedule.last.is_none_or(|last| now.saturating_sub(last) >= schedule.interval);
         if is_due || self.local.snapshot_request().is_some() {
-            let frozen = self.freeze(epoch);
+            let frozen = self.freeze(epoch)?;
             self.snapshots.pending = Some(frozen);
         }
+        Ok(())
     }
 
     /// Hands a state over once its epoch is committed.
@@ -107,11 +114,11 @@ impl Driver {
     }
 
     /// After the last commit: its state is written, so that the next start replays nothing.
-    pub(super) fn finish_snapshots(&mut self) {
+    pub(super) fn finish_snapshots(&mut self) -> Result<(), RuntimeError> {
         self.hand_over();
         let is_idle = self.snapshots.wait_idle();
         if is_idle && self.snapshots.written != Some(self.committed) {
-            let frozen = self.freeze(self.committed);
+            let frozen = self.freeze(self.committed)?;
             self.snapshots.write(frozen);
         }
         if !self.snapshots.wait_idle() {
@@ -121,9 +128,11 @@ impl Driver {
                 "the last snapshot is not finished and not waited for: the next start replays what came since the one before"
             );
         }
+        self.check_failure()
     }
 
-    fn freeze(&mut self, epoch: Epoch) -> Frozen {
+    fn freeze(&mut self, epoch: Epoch) -> Result<Frozen, RuntimeError> {
+        failpoint::reach("snapshot.freeze.before")?;
         let before = self.clock.monotonic();
         let state = self.fold.freeze();
         let after = self.clock.monotonic();
@@ -135,7 +144,8 @@ impl Driver {
         self.snapshots.last = Some(after);
         self.snapshots.has_news = false;
         let request = self.local.snapshot_request();
-        Frozen { about: self.about(epoch), state, request }
+        failpoint::reach("snapshot.freeze.after")?;
+        Ok(Frozen { about: self.about(epoch), state, request })
     }
 
     fn about(&self, epoch: Epoch) -> About {

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMi
 use arrow::error::ArrowError;
 use planner::dataflow::{OperatorId, Source};
 use state::Table;
-use stream::{Advance, Batch, EventTime, Origin, ProcessingTime, ReaderName, Watermark};
+use stream::{Advance, Batch, EventTime, Origin, ProcessingTime, ReaderName, SliceRows, Watermark};
 
 use super::{DeadLetterReason, DeadLetters};
 use crate::operator::OperatorError;
@@ -177,6 +177,25 @@ impl SourceState {
         }
         advances
     }
+}
+
+/// Why a source would not let in the only row of a slice, if it would not.
+///
+/// # Errors
+/// Arrow's, if the event time cannot be read: a planner's bug.
+pub(crate) fn refusal(
+    source: &Source,
+    rows: SliceRows,
+    now: ProcessingTime,
+) -> Result<Option<String>, ArrowError> {
+    if let Some(rejected) = rows.rejected.into_iter().next() {
+        return Ok(Some(rejected.detail));
+    }
+    if rows.batch.row_count() == 0 {
+        return Ok(Some("it has no value".to_owned()));
+    }
+    let admitted = SourceState::new(0, source).admit(0, rows.batch, now)?;
+    Ok(admitted.refused.into_iter().next().map(|refused| refused.detail))
 }
 
 fn refuse(

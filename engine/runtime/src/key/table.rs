@@ -44,6 +44,12 @@ impl KeyStore {
         self.entries.count()
     }
 
+    /// What it holds in memory, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let chunks: usize = self.chunks.iter().map(|chunk| chunk.len()).sum();
+        self.entries.bytes() + chunks + self.tail.capacity()
+    }
+
     /// Adds a key.
     pub(crate) fn append(&mut self, hash: u64, slot: u32, bytes: &[u8]) {
         self.add(hash, slot, bytes);
@@ -136,6 +142,11 @@ impl KeyTable {
     /// The keys, without the index.
     pub(crate) fn store(&self) -> &KeyStore {
         &self.store
+    }
+
+    /// What it holds in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.store.heap_bytes() + self.index.allocation_size()
     }
 
     /// Finds a key under a slot, or adds it. Gives its number and whether it is new.

@@ -33,7 +33,9 @@ use stream::{Advance, Batch, Origin, RowKind, Watermark};
 use super::event_times::event_times;
 use crate::evaluate::{Evaluated, Evaluator};
 use crate::key::{EncodedKeys, KeyCodec};
-use crate::operator::{DiscardReason, Discarded, FrozenState, Operator, OperatorError, Output};
+use crate::operator::{
+    DiscardReason, Discarded, FrozenState, Operator, OperatorError, Output, StateSize,
+};
 use crate::row_store::RowStore;
 use crate::slots::slot;
 use keys::{Found, Keys, Timer, VersionRow};
@@ -391,6 +393,13 @@ impl Operator for TemporalJoin {
         }
         self.fired = fired;
         self.emit(joined, output).map_err(|error| self.left_keys.failed(error))
+    }
+
+    fn size(&self) -> StateSize {
+        let rows = self.left_rows.live_rows() + self.version_rows.live_rows();
+        let bytes = self.left_rows.bytes() + self.version_rows.bytes() + self.keys.bytes();
+        let waiting = self.waiting.len() * size_of::<Reverse<Waiting>>();
+        StateSize { rows: rows as u64, bytes: (bytes + waiting) as u64 }
     }
 
     fn freeze(&self) -> Box<dyn FrozenState> {

@@ -28,7 +28,7 @@ use super::event_times::event_times;
 use crate::evaluate::{Evaluated, Evaluator};
 use crate::key::{EncodedKeys, KeyCodec};
 use crate::operator::{
-    DiscardReason, Discarded, FrozenState, OpenWindow, Operator, OperatorError, Output,
+    DiscardReason, Discarded, FrozenState, OpenWindow, Operator, OperatorError, Output, StateSize,
 };
 use crate::slots::slot;
 use groups::Groups;
@@ -283,6 +283,12 @@ impl Operator for WindowAggregate {
             end: EventTime(windows.end(*start)),
             closes_at: windows.closes_at(*start),
         })
+    }
+
+    fn size(&self) -> StateSize {
+        let rows: usize = self.windows.values().map(|groups| groups.keys.store().count()).sum();
+        let bytes: usize = self.windows.values().map(Groups::bytes).sum();
+        StateSize { rows: rows as u64, bytes: bytes as u64 }
     }
 
     fn freeze(&self) -> Box<dyn FrozenState> {

@@ -85,6 +85,15 @@ impl Keys {
         self.index.len()
     }
 
+    /// What they hold in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let of_key =
+            |key: &KeyState| key.bytes.len() + key.versions.capacity() * size_of::<Version>();
+        let keys: usize = self.states.iter().flatten().map(of_key).sum();
+        let numbers = self.free.len() + self.waiting.len() + self.places.len();
+        keys + self.states.bytes() + self.index.allocation_size() + numbers * size_of::<u32>()
+    }
+
     /// The states, by key; for snapshots.
     pub(super) fn states(&self) -> &Slots<Option<KeyState>> {
         &self.states

@@ -62,6 +62,12 @@ impl Groups {
         Ok(())
     }
 
+    /// What they hold in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let accumulators = self.accumulators.iter().map(|accumulator| accumulator.bytes());
+        self.keys.bytes() + accumulators.sum::<usize>()
+    }
+
     /// The results, one row a group in order.
     pub(super) fn result(&self, spec: &Spec, start: i64) -> Result<RecordBatch, ArrowError> {
         let store = self.keys.store();
