@@ -155,7 +155,7 @@ fn a_standby_goes_on_after_the_owner_has_ended_in_order() {
 #[test]
 fn a_standby_may_come_before_the_owner_and_be_stopped_without_a_trace() {
     on_each_broker(|brokers| {
-        let world = World::new(brokers, "early");
+        let world = World::new(brokers, "beforehand");
         let feeder = world.feed().start(RATE);
         let mut standby = Engine::standby(&world.folder);
         standby.await_message("the project has never run");
@@ -249,8 +249,8 @@ fn of_two_standbys_one_takes_over_and_the_other_stands_by() {
         assert_eq!(standbys.iter().filter(has_taken_over).count(), 1, "the other stands by");
         let [here, there] = standbys;
         let (owner, other) = if has_taken_over(&&here) { (here, there) } else { (there, here) };
-        let before = world.committed();
         owner.kill();
+        let before = world.committed();
         world.await_rows(before);
         let fed = feeder.stop().flush();
         settle(&world, other, &fed);
