@@ -15,6 +15,7 @@ use crate::driver::{Driver, Followed, Identity, Outlet, Schedule};
 use crate::error::RuntimeError;
 use crate::history::History;
 use crate::inbox::Inbox;
+use crate::lease::LeaseKeeper;
 use crate::local::LocalState;
 use crate::ownership::{Ownership, jitter, new_instance};
 use crate::promote::StandbyPost;
@@ -166,14 +167,22 @@ fn take_turn(
             continue;
         };
         let (last, journal_offset) = (ownership.epoch(), ownership.end());
+        let to_encode = stages.to_encode.clone();
         stages.start(plan, ground, (ownership, producer), threads)?;
-        driver.own(last, topics)?;
+        // What follows asks the broker and the store, which may take longer than the lease.
+        let identity = driver.own(last, topics);
+        let keeper = LeaseKeeper::start(identity, &to_encode, &ground.inbox)?;
+        driver.await_committed(last.next())?;
         post.leave();
+        driver.fold_last(&entries)?;
         let newest = newest_snapshot(ground, &driver)?;
         let snapshots = ground.snapshot_thread(plan, journal_offset, newest)?;
         let snapshots = Schedule::new(snapshots, plan.options.snapshot_interval);
         let notes = plan.board.read().notes;
-        let report = driver.succeed(&entries, &run::bounds(plan)?, snapshots)?;
+        let bounds = run::bounds(plan)?;
+        let identity = keeper.release(&ground.inbox)?;
+        drop(to_encode);
+        let report = driver.succeed(identity, &bounds, snapshots)?;
         return Ok(Outcome::Ended(Box::new(RunReport { notes, ..report })));
     }
 }

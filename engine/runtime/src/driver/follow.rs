@@ -12,7 +12,7 @@ use connectors::{Bounds, ConnectorError, SliceDecoder};
 use state::About;
 use stream::{Epoch, Item};
 
-use super::{Driver, PartitionView, ReaderView, Role, Schedule, WAIT_MAX};
+use super::{Driver, Identity, PartitionView, ReaderView, Role, Schedule, WAIT_MAX};
 use crate::error::RuntimeError;
 use crate::journal::{Entry, FOLD_VERSION};
 use crate::ownership::Ownership;
@@ -298,35 +298,49 @@ impl Driver {
         Ok(None)
     }
 
-    /// Becomes the owner, after the epoch that is the journal's last. The entry that says so is
-    /// committed before anything else.
-    pub(crate) fn own(
-        &mut self,
-        last: Epoch,
-        topics: BTreeMap<String, String>,
-    ) -> Result<(), RuntimeError> {
-        self.role = Role::Owner;
+    /// Who owns the project after the epoch that is the journal's last. The fold itself cuts nothing
+    /// before [`Driver::succeed`].
+    pub(crate) fn own(&mut self, last: Epoch, topics: BTreeMap<String, String>) -> Identity {
         (self.first_epoch, self.committed) = (last, last);
         self.identity.epoch = last.next();
         self.identity.topics = Arc::new(topics);
-        self.push(self.identity.renewal());
-        self.cut()?;
-        self.wait_committed()
+        self.identity.clone()
     }
 
-    /// Folds what was written just before, and runs on.
-    pub(crate) fn succeed(
-        mut self,
-        entries: &[Entry],
-        bounds: &[Vec<Bounds>],
-        snapshots: Schedule,
-    ) -> Result<RunReport, RuntimeError> {
+    /// Waits until an epoch is committed.
+    pub(crate) fn await_committed(&mut self, epoch: Epoch) -> Result<(), RuntimeError> {
+        while self.committed < epoch {
+            self.check_failure()?;
+            self.inbox.wait(WAIT_MAX, |shared| {
+                shared.has_news = false;
+                (shared.committed >= Some(epoch)).then_some(())
+            });
+            self.look_at_ends()?;
+        }
+        Ok(())
+    }
+
+    /// Folds what was written just before this process became the owner.
+    pub(crate) fn fold_last(&mut self, entries: &[Entry]) -> Result<(), RuntimeError> {
         let mut decoders = self.decoders()?;
         for entry in entries {
             if let Some(reason) = self.fold_items(entry, &mut decoders)? {
                 return Err(RuntimeError::Unfollowed { reason });
             }
         }
+        Ok(())
+    }
+
+    /// Runs on as the owner, which has committed what `identity` says.
+    pub(crate) fn succeed(
+        mut self,
+        identity: Identity,
+        bounds: &[Vec<Bounds>],
+        snapshots: Schedule,
+    ) -> Result<RunReport, RuntimeError> {
+        self.role = Role::Owner;
+        self.identity = identity;
+        self.last_cut = self.clock.monotonic();
         self.is_replaying = false;
         self.snapshots = snapshots;
         self.release(bounds);
