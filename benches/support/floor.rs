@@ -60,6 +60,7 @@ pub(crate) fn run(address: SocketAddr, topic: &str, floor: Floor) -> Result<Cost
     let transactions = TransactionSettings {
         id: "bench-floor".to_owned(),
         timeout: connectors::TRANSACTION_TIMEOUT,
+        linger: Duration::from_millis(100),
     };
     let producer = Arc::new(Producer::open(&cluster.transactional_settings(&transactions))?);
     let is_ended = Arc::new(AtomicBool::new(false));

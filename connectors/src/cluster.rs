@@ -108,11 +108,12 @@ impl Cluster {
         transactions: &TransactionSettings,
     ) -> Vec<(String, String)> {
         let timeout_ms = transactions.timeout.as_millis();
+        let linger_ms = transactions.linger.as_millis();
         self.with_output_settings(&[
             ("transactional.id", &transactions.id),
             ("transaction.timeout.ms", &timeout_ms.to_string()),
             ("message.timeout.ms", &(timeout_ms * 2 / 3).to_string()),
-            ("linger.ms", "20"),
+            ("linger.ms", &linger_ms.to_string()),
         ])
     }
 

@@ -49,6 +49,8 @@ pub struct TransactionSettings {
     pub id: String,
     /// `transaction.timeout.ms`; what is not delivered within two thirds of it has failed.
     pub timeout: Duration,
+    /// `linger.ms`: nobody sees a record before its transaction ends, and that waits for none.
+    pub linger: Duration,
 }
 
 /// A producer that writes in transactions.

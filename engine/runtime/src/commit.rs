@@ -11,7 +11,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use arrow_kafka::Record;
-use connectors::{ConnectorError, TransactionalProducer};
+use connectors::{ConnectorError, TransactionSettings, TransactionalProducer};
 use stream::failpoint;
 
 use crate::error::RuntimeError;
@@ -19,6 +19,7 @@ use crate::inbox::Inbox;
 use crate::journal::PART_BYTES;
 use crate::outbox::{Cut, DEAD_LETTERS, JOURNAL, Kept, Letter, ToCommit};
 use crate::ownership::Ownership;
+use crate::run::RunOptions;
 
 pub(crate) use at_least_once::Outputs;
 
@@ -27,6 +28,19 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// So many producers may be given up because a call hangs; each keeps a thread and its memory.
 const HUNG_PRODUCERS_MAX: u32 = 3;
+
+/// Records of an epoch wait for one another for this part of the commit interval, within bounds: a
+/// batch a partition is sent then, and who commits waits for none of them.
+const LINGERS_PER_INTERVAL: u32 = 10;
+const LINGER_MIN: Duration = Duration::from_millis(5);
+const LINGER_MAX: Duration = Duration::from_millis(100);
+
+/// Name and limits of a run's transactions.
+pub(crate) fn transactions(id: String, options: &RunOptions) -> TransactionSettings {
+    let linger = options.commit_interval / LINGERS_PER_INTERVAL;
+    let linger = linger.clamp(LINGER_MIN, LINGER_MAX);
+    TransactionSettings { id, timeout: options.transaction_timeout, linger }
+}
 
 /// What is written with.
 pub(crate) struct Producers {

@@ -15,6 +15,13 @@ use crate::inbox::{Follow, Inbox, Piece};
 /// How many records one piece holds at most: a micro-batch that fits the caches.
 const PIECE_RECORDS: usize = 8_192;
 
+/// A reader that has caught up lets records gather for so long: what arrives one by one would cost
+/// each its own way through all threads.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Nothing has to gather where one look finds so many records.
+const GATHERED_RECORDS: u64 = 1_024;
+
 /// How long a reader waits for its client before it looks by itself.
 const READY_WAIT: Duration = Duration::from_millis(100);
 
@@ -103,8 +110,11 @@ impl Reader {
         while !self.inbox.is_closing() {
             self.inbox.clear_ready(self.index);
             match self.poll_all() {
-                Ok(true) => {}
-                Ok(false) => self.inbox.wait_ready(self.index, READY_WAIT),
+                Ok(Some(records)) if records < GATHERED_RECORDS && !self.is_replaying() => {
+                    std::thread::park_timeout(GATHER);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => self.inbox.wait_ready(self.index, READY_WAIT),
                 // A topic that is gone is the watch's to tell from one that is not known yet.
                 Err(RuntimeError::Connector(error))
                     if error.is_retriable() || error.is_unknown_topic() =>
@@ -122,13 +132,18 @@ impl Reader {
         }
     }
 
-    /// Polls each partition once; whether any had something.
-    fn poll_all(&mut self) -> Result<bool, RuntimeError> {
+    /// Whether pieces are cut where the journal says.
+    fn is_replaying(&self) -> bool {
+        self.is_following || self.partitions.iter().any(|at| !at.limits.replayed.is_empty())
+    }
+
+    /// Polls each partition once. How many records came; none if no partition had anything to say.
+    fn poll_all(&mut self) -> Result<Option<u64>, RuntimeError> {
         self.grow()?;
         if self.is_following {
             self.follow()?;
         }
-        let mut has_progress = false;
+        let (mut has_progress, mut records) = (false, 0);
         for partition in 0..self.partitions.len() {
             let at = &self.partitions[partition];
             let waits = at.is_done || (self.is_following && at.limits.replayed.is_empty());
@@ -153,6 +168,7 @@ impl Reader {
                     self.partitions[partition].short_since.get_or_insert(now);
                 }
                 Poll::Slice(fetched) => {
+                    records += fetched.records;
                     self.partitions[partition].position = fetched.to;
                     self.partitions[partition].short_since = None;
                     self.inbox.put(self.index, partition, Piece::Rows(fetched));
@@ -171,7 +187,7 @@ impl Reader {
             has_progress = true;
             self.settle(partition);
         }
-        Ok(has_progress)
+        Ok(has_progress.then_some(records))
     }
 
     /// Tells how far the logs reach, which librdkafka knows from its fetches.

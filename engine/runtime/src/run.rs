@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use connectors::{Bounds, Cluster, KafkaSource, TransactionSettings, TransactionalProducer};
+use connectors::{Bounds, Cluster, KafkaSource, TransactionalProducer};
 use planner::dataflow::{Dataflow, OnGap, Source, shadow_of};
 use state::{Location, Manifest, Snapshots};
 use stream::{Clock, Fingerprint, InstanceName, ReaderName};
 
 use crate::codec;
-use crate::commit::{Committer, Outputs, Producers};
+use crate::commit::{Committer, Outputs, Producers, transactions};
 use crate::driver::{Driver, Identity, Outlet, ReaderView, Schedule};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
@@ -648,10 +648,7 @@ fn claim(
         cluster: plan.cluster.clone(),
         journal: plan.names.journal(),
         journal_offset,
-        transactions: TransactionSettings {
-            id: plan.names.group(),
-            timeout: plan.options.transaction_timeout,
-        },
+        transactions: transactions(plan.names.group(), &plan.options),
         topics: prepared.topics.clone(),
         instance: instance.clone(),
         former,

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_kafka::{Message, OwnedMessages, Record};
 use connectors::admin::{Admin, TopicSetting};
@@ -185,7 +186,8 @@ impl Redelivery<'_> {
 
     fn producer(&self, topics: &[OutputTopic]) -> Result<TransactionalProducer, ConnectorError> {
         let id = format!("{}.dlq", self.names.group());
-        let settings = TransactionSettings { id, timeout: TRANSACTION_TIMEOUT };
+        let settings =
+            TransactionSettings { id, timeout: TRANSACTION_TIMEOUT, linger: Duration::ZERO };
         TransactionalProducer::open(self.cluster, &settings, topics)
     }
 
