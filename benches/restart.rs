@@ -139,7 +139,7 @@ fn first_row(load: &mut Load, from: Duration) -> Result<Duration, Failure> {
         load.send(RATE, SLICE)?;
         let first = load.arrivals().into_iter().find(|arrival| arrival.due >= from);
         if let Some(arrival) = first {
-            return Ok(arrival.due + arrival.latency - from);
+            return Ok((arrival.due + arrival.latency).saturating_sub(from));
         }
     }
     Err("no row came".into())

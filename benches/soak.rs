@@ -68,7 +68,7 @@ fn main() -> Result<(), Failure> {
     let start = load.now();
     while load.now() < end {
         load.send(rate, SAMPLE)?;
-        let seconds = (load.now() - start).as_secs();
+        let seconds = load.now().saturating_sub(start).as_secs();
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
         let (files, bytes) = contents(&load.project().path().join(".engine/state"))?;

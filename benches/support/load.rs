@@ -60,7 +60,7 @@ pub(crate) struct Load {
     clock: Arc<SystemClock>,
     sender: Sender,
     arrivals: Arc<Arrivals>,
-    reading: Option<JoinHandle<Result<(), Failure>>>,
+    reading: Option<JoinHandle<()>>,
 }
 
 /// A row of `events_clean` that was read.
@@ -201,11 +201,11 @@ impl Load {
     /// Ends the reader.
     ///
     /// # Errors
-    /// Why it could not read.
+    /// If it panicked.
     pub(crate) fn close(mut self) -> Result<(), Failure> {
         self.arrivals.is_closing.store(true, Ordering::Relaxed);
         match self.reading.take() {
-            Some(reading) => reading.join().map_err(|_panic| "the reader panicked")?,
+            Some(reading) => reading.join().map_err(|_panic| "the reader panicked".into()),
             None => Ok(()),
         }
     }
@@ -285,7 +285,7 @@ impl Reader {
         Ok(Self { queues, _consumer: consumer })
     }
 
-    fn run(mut self, clock: &SystemClock, arrivals: &Arrivals) -> Result<(), Failure> {
+    fn run(mut self, clock: &SystemClock, arrivals: &Arrivals) {
         let mut rows = Vec::new();
         while !arrivals.is_closing.load(Ordering::Relaxed) {
             for queue in &mut self.queues {
@@ -301,7 +301,6 @@ impl Reader {
             }
             arrivals.rows.lock().unwrap_or_else(PoisonError::into_inner).append(&mut rows);
         }
-        Ok(())
     }
 }
 

@@ -55,9 +55,10 @@ impl Shop {
     pub(crate) fn become_of(&self, models: &[(&str, String)]) {
         let mut text = "models:\n".to_owned();
         for (name, sql) in models {
-            text.push_str(&format!(
+            let model = format!(
                 "  - name: {name}\n    topic: {{name: {name}, partitions: 1}}\n    key: k\n    sql: |\n      {sql}\n"
-            ));
+            );
+            text.push_str(&model);
         }
         self.folder.write("models/m.yml", text);
     }

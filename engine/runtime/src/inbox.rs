@@ -56,6 +56,7 @@ pub(crate) enum Follow {
 
 /// What the threads share.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what the threads tell one another, independent")]
 pub(crate) struct Shared {
     /// By reader, then by partition.
     pub(crate) readers: Vec<Vec<PartitionInbox>>,

@@ -178,9 +178,12 @@ pub(crate) fn recover(
         }
         checked => checked?,
     }
-    let taken_over = found.map(|found| match found.about.fingerprint == plan.fingerprint {
-        true => found.clone(),
-        false => without_others(found, &plan.dataflow),
+    let taken_over = found.map(|found| {
+        if found.about.fingerprint == plan.fingerprint {
+            found.clone()
+        } else {
+            without_others(found, &plan.dataflow)
+        }
     });
     let in_force = InForce::of(&history, found);
     let is_named =

@@ -66,7 +66,7 @@ impl RowStore {
     /// What the rows hold in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         let of_chunk = |chunk: &Arc<Chunk>| {
-            let columns = chunk.columns.iter().map(|column| column.get_array_memory_size());
+            let columns = chunk.columns.iter().map(Array::get_array_memory_size);
             columns.sum::<usize>() + chunk.slots.len() * size_of::<u32>()
         };
         self.chunks.iter().flatten().map(of_chunk).sum::<usize>() + self.places.bytes()

@@ -228,7 +228,7 @@ enum Ended {
     /// It did what it is for.
     Done(RunReport),
     /// Another one has to come before it.
-    Before(Next),
+    Before(Box<Next>),
 }
 
 /// A start: it goes on once the project is ours. Where the project has changed since the last run,
@@ -253,7 +253,7 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
                     }
                     postponed = Some(next);
                 }
-                next = before;
+                next = *before;
             }
             Ended::Done(report) => {
                 let is_last = !next.stage.is_passing() || report.is_stopped;
@@ -281,7 +281,7 @@ fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError
     let (history, producer) = ownership.acquire(&ground.inbox)?;
     tracing::debug!(%instance, epoch = %history.epoch, "the journal is read and ours");
     let settle = match ground.stage_before(next, &history)? {
-        (Some(before), _) => return Ok(Ended::Before(before)),
+        (Some(before), _) => return Ok(Ended::Before(Box::new(before))),
         (None, settle) => settle,
     };
     local.add_owner(instance)?;
@@ -291,7 +291,7 @@ fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError
     let result = go_on(next, ground, owned, &mut threads);
     match (threads.finish(result), settle) {
         // The snapshot at the journal's end is there and cannot be used.
-        (Err(RuntimeError::PlansMixed { .. }), Some(settle)) => Ok(Ended::Before(settle)),
+        (Err(RuntimeError::PlansMixed { .. }), Some(settle)) => Ok(Ended::Before(Box::new(settle))),
         (result, _) => result.map(Ended::Done),
     }
 }

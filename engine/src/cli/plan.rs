@@ -30,8 +30,6 @@ pub(crate) fn run(context: &Context, arguments: &PlanArguments) -> Result<ExitCo
     };
     context.screen.result(&text)?;
     let has_changed = picture.epoch.is_some() && !picture.upgrade.is_empty();
-    Ok(match arguments.detailed_exitcode && (has_changed || !picture.unfinished.is_empty()) {
-        true => ExitCode::from(CHANGED),
-        false => ExitCode::SUCCESS,
-    })
+    let is_told = arguments.detailed_exitcode && (has_changed || !picture.unfinished.is_empty());
+    Ok(if is_told { ExitCode::from(CHANGED) } else { ExitCode::SUCCESS })
 }

@@ -55,7 +55,9 @@ fn check_model(engine: &Engine, model: &str) -> Result<(), Error> {
 
 fn tell(context: &Context, replayed: &ReplayedState) {
     let ReplayedState { epoch, generation, snapshot, records, notes, .. } = replayed;
-    notes.iter().for_each(|note| context.screen.warn(&note.to_string()));
+    for note in notes {
+        context.screen.warn(&note.to_string());
+    }
     let from = match snapshot {
         Some(snapshot) => format!("from the snapshot of epoch {snapshot}"),
         None => "from the generation's first entry".to_owned(),

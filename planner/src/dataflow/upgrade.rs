@@ -4,13 +4,12 @@
 //! values that the reasons name. An edit of one model says nothing about another, unless rows or
 //! types change there, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use catalog::schema::flink_type_name;
 use stream::ReaderName;
 
 use super::meaning::{Meaning, Meanings};
-use super::{Dataflow, Node, Operator, Source, TemporalJoin, WindowAggregate};
+use super::{Dataflow, Node, Operator};
 
 mod output;
 mod sources;
@@ -196,11 +195,11 @@ impl Comparison<'_> {
     /// What has changed in a model that both have. Notes what its operators take over.
     fn reasons(&self, model: &str, operators: &mut [Option<KeptState>]) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        for (index, node) in self.nodes(self.new, model) {
+        for (index, node) in nodes_of(self.new, model) {
             operators[index] = self.kept_state(node, &mut reasons);
         }
-        for (_, gone) in self.nodes(self.old, model) {
-            let stays = self.nodes(self.new, model).any(|(_, node)| node.id == gone.id);
+        for (_, gone) in nodes_of(self.old, model) {
+            let stays = nodes_of(self.new, model).any(|(_, node)| node.id == gone.id);
             if is_stateful(gone) && !stays {
                 let text = format!("{} is gone", state::name(gone));
                 reasons.push(Reason { weight: Weight::Rebuild, text });
@@ -213,7 +212,7 @@ impl Comparison<'_> {
     /// What comes from the sources and models that it reads.
     fn note_inputs(&self, model: &str, sources: &[sources::Change], reasons: &mut Vec<Reason>) {
         let mut behind = BTreeSet::new();
-        for (index, _) in self.nodes(self.new, model) {
+        for (index, _) in nodes_of(self.new, model) {
             behind.extend(self.is.behind(index));
         }
         let mut read: Vec<&str> = Vec::new();
@@ -229,7 +228,7 @@ impl Comparison<'_> {
             let text = format!("it reads `{upstream}`, which is {how}");
             reasons.push(Reason { weight: Weight::Rebuild, text });
         }
-        let is_stateful = self.nodes(self.new, model).any(|(_, node)| is_stateful(node));
+        let is_stateful = nodes_of(self.new, model).any(|(_, node)| is_stateful(node));
         for change in sources.iter().filter(|change| behind.contains(&change.node)) {
             // What a type does to the model has been found already; this says where it comes from.
             let counts = change.weight == Weight::Accept && is_stateful;
@@ -241,22 +240,9 @@ impl Comparison<'_> {
     }
 
     fn forget(&self, model: &str, operators: &mut [Option<KeptState>]) {
-        for (index, _) in self.nodes(self.new, model) {
+        for (index, _) in nodes_of(self.new, model) {
             operators[index] = None;
         }
-    }
-
-    fn nodes<'d>(
-        &self,
-        dataflow: &'d Dataflow,
-        model: &str,
-    ) -> impl Iterator<Item = (usize, &'d Node)> + use<'d> {
-        let model = model.to_owned();
-        dataflow
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(move |(_, node)| is_of_model(node) && node.id.model() == model)
     }
 
     fn old_node(&self, node: &Node) -> Option<(usize, &Node)> {
@@ -283,6 +269,16 @@ impl ModelChange {
 /// Whether the node belongs to a model; sources belong to nobody.
 fn is_of_model(node: &Node) -> bool {
     !matches!(node.operator, Operator::Source(_))
+}
+
+/// The nodes of a model, and where they are.
+fn nodes_of<'d>(
+    dataflow: &'d Dataflow,
+    model: &str,
+) -> impl Iterator<Item = (usize, &'d Node)> + use<'d> {
+    let model = model.to_owned();
+    let nodes = dataflow.nodes.iter().enumerate();
+    nodes.filter(move |(_, node)| is_of_model(node) && node.id.model() == model)
 }
 
 fn is_stateful(node: &Node) -> bool {

@@ -74,7 +74,7 @@ fn migrated_whole(
                     }
                 }
             })?,
-            counters::TABLE => rows_of(table, |owner| match owner.strip_prefix("model ") {
+            counters::TABLE => rows_of(&table, |owner| match owner.strip_prefix("model ") {
                 Some(model) => models.contains(&model) && !dropped.contains(model),
                 None => {
                     let source = owner.strip_prefix("source ");
@@ -88,7 +88,7 @@ fn migrated_whole(
 }
 
 /// The rows whose first column, a text, is wanted.
-fn rows_of(table: Table, is_wanted: impl Fn(&str) -> bool) -> Result<Table, FoldError> {
+fn rows_of(table: &Table, is_wanted: impl Fn(&str) -> bool) -> Result<Table, FoldError> {
     let failed = |detail: String| FoldError::from(misfit(&table.name, detail));
     let kept = |batch: &RecordBatch| {
         let owners = batch.columns().first().and_then(|column| column.as_string_opt::<i32>());

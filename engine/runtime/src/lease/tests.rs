@@ -7,7 +7,7 @@ use crate::history::History;
 use crate::run::RunOptions;
 
 /// Longer than any of these takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn epoch_of(message: &ToEncode) -> Epoch {
     let ToEncode::Cut(cut) = message else { panic!("only cuts are sent") };

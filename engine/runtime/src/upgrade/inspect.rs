@@ -67,8 +67,8 @@ pub fn inspect(plan: &RunPlan) -> Result<PlanPicture, RuntimeError> {
     }
     let history = read_journal(plan)?;
     let listed = Snapshots::open(&plan.snapshots)?.list()?;
-    let complete = listed.iter().filter_map(Listed::manifest);
-    let newest: Option<&Manifest> = complete.filter(|one| history.has_led_to(one)).next();
+    let mut complete = listed.iter().filter_map(Listed::manifest);
+    let newest: Option<&Manifest> = complete.find(|one| history.has_led_to(one));
     let Some(in_force) = InForce::of(&history, newest) else { return Ok(nothing) };
     let old = dataflow_of(plan, &in_force.fingerprint, &in_force.text)?;
     let unfinished = in_force.rebuild();

@@ -86,9 +86,13 @@ struct View {
     notes_shown: usize,
     /// Sources of which it was told that a transaction holds them, while it does.
     held_told: BTreeSet<String>,
-    /// The owner of whom it was told that this is its standby, while it is.
-    standby_told: Option<Option<InstanceName>>,
+    /// Of whom it was told that this is its standby, while it is.
+    standby_told: Option<Followed>,
 }
+
+/// Whom a standby follows; nobody where the project has never run.
+#[derive(PartialEq, Eq)]
+struct Followed(Option<InstanceName>);
 
 impl View {
     fn run(mut self, ended: &Receiver<()>) {
@@ -163,13 +167,13 @@ impl View {
         if !self.is_plain && !self.is_drawn {
             return;
         }
-        let owner = status.standby.as_ref().map(|standby| standby.owner.clone());
+        let owner = status.standby.as_ref().map(|standby| Followed(standby.owner.clone()));
         if owner == self.standby_told {
             return;
         }
         match (&status.standby, &self.standby_told) {
             (Some(standby), _) => self.tell(&format!("note: {}\n", standby_words(standby))),
-            (None, Some(former)) if status.phase == Phase::Running => {
+            (None, Some(Followed(former))) if status.phase == Phase::Running => {
                 let former =
                     former.as_ref().map_or_else(String::new, |former| format!(" from `{former}`"));
                 let epoch = status.epoch;

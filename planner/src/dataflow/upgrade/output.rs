@@ -1,7 +1,9 @@
 //! What has changed in a model's output.
 
-use super::*;
-use crate::dataflow::Sink;
+use catalog::schema::flink_type_name;
+
+use super::{Comparison, Reason, Weight};
+use crate::dataflow::{Dataflow, Sink};
 
 impl Comparison<'_> {
     pub(super) fn compare_output(&self, model: &str, reasons: &mut Vec<Reason>) {

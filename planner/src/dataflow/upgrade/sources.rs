@@ -1,6 +1,12 @@
 //! What has changed in how sources are read.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use catalog::schema::flink_type_name;
+use stream::ReaderName;
+
+use super::Weight;
+use crate::dataflow::{Dataflow, Source};
 
 /// A change of one reader.
 pub(super) struct Change {

@@ -1,7 +1,7 @@
 //! What a stateful operator may take over from its predecessor.
 
-use super::*;
-use crate::dataflow::Window;
+use super::{Comparison, Meaning, Meanings, Reason, Weight, is_stateful};
+use crate::dataflow::{Dataflow, Node, Operator, TemporalJoin, Window, WindowAggregate};
 
 /// Where the state of an operator comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +40,13 @@ impl Comparison<'_> {
         }
         match (self.old_node(node), &node.operator) {
             (Some((_, was)), Operator::WindowAggregate(now)) => match &was.operator {
-                Operator::WindowAggregate(then) => self.window((then, was), (now, node), reasons),
+                Operator::WindowAggregate(then) => {
+                    Some(self.window((then, was), (now, node), reasons))
+                }
                 _ => None,
             },
             (Some((_, was)), Operator::TemporalJoin(now)) => match &was.operator {
-                Operator::TemporalJoin(then) => self.join((then, was), (now, node), reasons),
+                Operator::TemporalJoin(then) => Some(self.join((then, was), (now, node), reasons)),
                 _ => None,
             },
             _ => {
@@ -60,7 +62,7 @@ impl Comparison<'_> {
         (then, was): (&WindowAggregate, &Node),
         (now, is): (&WindowAggregate, &Node),
         reasons: &mut Vec<Reason>,
-    ) -> Option<KeptState> {
+    ) -> KeptState {
         let mut rebuild = |text: String| reasons.push(Reason { weight: Weight::Rebuild, text });
         if then.window != now.window {
             let (now, then) = (window_text(&now.window), window_text(&then.window));
@@ -97,7 +99,7 @@ impl Comparison<'_> {
             }
             aggregates.push(found);
         }
-        Some(KeptState::Window { aggregates })
+        KeptState::Window { aggregates }
     }
 
     fn join(
@@ -105,7 +107,7 @@ impl Comparison<'_> {
         (then, was): (&TemporalJoin, &Node),
         (now, is): (&TemporalJoin, &Node),
         reasons: &mut Vec<Reason>,
-    ) -> Option<KeptState> {
+    ) -> KeptState {
         let mut note = |weight: Weight, text: &str| {
             reasons.push(Reason { weight, text: text.to_owned() });
         };
@@ -161,7 +163,7 @@ impl Comparison<'_> {
             then.kept_right(width(self.old, was, 1)),
             now.kept_right(width(self.new, is, 1)),
         );
-        Some(KeptState::Join { left, right })
+        KeptState::Join { left, right }
     }
 
     /// Whether the rows that arrive are let in as before; `what` is what came before the change.

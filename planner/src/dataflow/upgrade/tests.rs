@@ -30,9 +30,9 @@ fn models() -> Vec<(&'static str, String)> {
 fn dataflow(sources: &str, models: &[(&str, String)]) -> Dataflow {
     let mut text = format!("project: {{name: p}}\n{sources}models:\n");
     for (name, sql) in models {
-        text.push_str(&format!(
-            "  - name: {name}\n    topic: {{name: {name}}}\n    sql: |\n      {sql}\n"
-        ));
+        let model =
+            format!("  - name: {name}\n    topic: {{name: {name}}}\n    sql: |\n      {sql}\n");
+        text.push_str(&model);
     }
     let loaded = load_texts(&[("stream_project.yml", &text)], &LoadOptions::default());
     let project = loaded.project.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.diagnostics));
