@@ -145,3 +145,30 @@ fn late_and_bad_records_are_not_dead_lettered_again_by_a_rebuild() {
     shop.run(&["--accept-plan", "--re-emit"]);
     assert_eq!(shop.lines(&dead), before);
 }
+
+#[test]
+fn a_record_that_was_replayed_counts_once_in_a_rebuild() {
+    let shop = Shop::new(&first());
+    shop.click(&EARLY);
+    let ahead = b"{\"k\":\"a\",\"n\":1,\"at\":\"2035-01-01T00:00:00Z\",\"country\":\"de\"}\n";
+    let output = shop.folder.engine_with(&["topic", "produce", "clicks", "-k", "k"], ahead);
+    assert_eq!(output.code, 0, "{}", output.err);
+    shop.run(&[]);
+    // Now it may be so far ahead.
+    let path = shop.folder.path().join("sources/s.yml");
+    let text = std::fs::read_to_string(path).expect("the sources");
+    let patient = text
+        .replace("    topic: clicks\n", "    topic: clicks\n    event_time: {max_future: 5000d}\n");
+    assert_ne!(text, patient);
+    shop.folder.write("sources/s.yml", patient);
+    shop.folder.succeed(&["dlq", "replay"]);
+    shop.run(&["--accept-plan"]);
+    assert_eq!(shop.lines("copies").len(), EARLY.len() + 1);
+    shop.become_of(&by_country());
+    shop.run(&["--rebuild", "minutes"]);
+    shop.close();
+    let ahead: Vec<String> =
+        shop.lines("minutes").into_iter().filter(|line| line.contains("2035")).collect();
+    assert_eq!(ahead.len(), 1, "{ahead:?}");
+    assert!(ahead[0].contains("\"clicks\":1"), "{ahead:?}");
+}

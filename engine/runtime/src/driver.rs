@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use arrow_kafka::PartitionOffset;
 use connectors::{Bounds, Fetched, SourceSpec};
-use planner::dataflow::{OnGap, Source, SourceRole};
-use stream::{Clock, Epoch, Fingerprint, Item, ProcessingTime, ReaderName, Watermark, failpoint};
+use planner::dataflow::{OnGap, Source, SourceRole, shadow_of};
+use stream::{
+    Clock, Epoch, Fingerprint, Generation, Item, ProcessingTime, ReaderName, Watermark, failpoint,
+};
 
 use crate::error::RuntimeError;
 use crate::fold::{Counters, Fold, Step};
@@ -124,9 +126,12 @@ impl ReaderView {
 }
 
 impl ReaderView {
-    /// By partition, the offset at which the generation began to read.
-    pub(crate) fn origins(&self) -> Vec<i64> {
-        self.partitions.iter().map(|at| at.origin).collect()
+    /// What [`connectors::SliceDecoder::skip_copies`] asks for. A rebuild reads originals with the
+    /// project as it is now, as a later generation would, so it counts no copy of this one either.
+    pub(crate) fn copies(&self, generation: Generation) -> (u64, Vec<i64>) {
+        let is_rebuild = shadow_of(&self.name).is_some();
+        let origins = self.partitions.iter().map(|at| at.origin).collect();
+        (generation.0 + u64::from(is_rebuild), origins)
     }
 }
 

@@ -539,7 +539,8 @@ impl Readers {
     pub(crate) fn place(&mut self, plan: &RunPlan, past: &Past) -> Result<(), RuntimeError> {
         place_readers(plan, &mut self.open, &past.positions)?;
         for reader in &mut self.open {
-            reader.source.skip_copies(past.generation_now().0, reader.view.origins());
+            let (generation, origins) = reader.view.copies(past.generation_now());
+            reader.source.skip_copies(generation, origins);
         }
         Ok(())
     }

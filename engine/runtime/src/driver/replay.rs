@@ -44,7 +44,8 @@ impl Driver {
         for view in &self.readers {
             let mut decoder = view.carried.as_ref().map(SliceDecoder::new).transpose()?;
             if let Some(decoder) = &mut decoder {
-                decoder.skip_copies(self.identity.generation.0, view.origins());
+                let (generation, origins) = view.copies(self.identity.generation);
+                decoder.skip_copies(generation, origins);
             }
             decoders.push(decoder);
         }
