@@ -311,7 +311,7 @@ fn a_standby_with_another_plan_stops_and_says_so() {
         twin.write("models/sums.yml", text.replace("'1' SECOND", "'2' SECOND"));
         let (code, messages) = Engine::standby(&twin).end();
         assert_eq!(code, 1, "{messages}");
-        assert!(messages.contains("the project has changed"), "{messages}");
+        assert!(messages.contains("written by another plan"), "{messages}");
         drop(first);
     });
 }
