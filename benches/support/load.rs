@@ -259,8 +259,12 @@ impl Sender {
         }
         let key = Some(self.event.session_id.as_bytes());
         let record = Record { key, value: Some(&self.value), ..Record::default() };
-        self.producer.produce(&self.topic, &record)?;
-        Ok(true)
+        loop {
+            match self.producer.produce(&self.topic, &record) {
+                Err(error) if error.is_queue_full() => std::thread::park_timeout(TICK),
+                sent => return Ok(sent.map(|()| true)?),
+            }
+        }
     }
 }
 

@@ -97,6 +97,8 @@ impl Admin {
 
     /// The cluster's id, which stays the same as long as it is the same cluster.
     pub fn cluster_id(&self) -> Option<String> {
+        // It comes with metadata, which librdkafka asks for by itself only after a second.
+        self.topics().ok()?;
         self.query.cluster_id(REQUEST_TIMEOUT)
     }
 

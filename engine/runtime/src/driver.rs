@@ -165,6 +165,10 @@ impl PartitionView {
 }
 
 /// The fold's thread.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what the open epoch has, and what the process may do"
+)]
 pub(crate) struct Driver {
     fold: Fold,
     lineage: Lineage,
@@ -182,6 +186,10 @@ pub(crate) struct Driver {
     snapshots: Schedule,
     items: Vec<JournalItem>,
     has_rows: bool,
+    /// Whether the open epoch has rows for an output.
+    has_outputs: bool,
+    /// When the last epoch that had some was cut.
+    last_outputs_cut: Option<Duration>,
     carried_bytes: usize,
     started: (ProcessingTime, Duration),
     last_cut: Duration,
@@ -255,6 +263,8 @@ impl Driver {
             snapshots,
             items: Vec::new(),
             has_rows: false,
+            has_outputs: false,
+            last_outputs_cut: None,
             carried_bytes: 0,
             base: Counters::default(),
             replayed_records: 0,
@@ -512,7 +522,8 @@ impl Driver {
     /// Folds and journals an item without rows.
     fn fold_item(&mut self, item: Item) -> Result<(), RuntimeError> {
         let step = self.fold.step(&item, None)?;
-        self.has_rows |= !step.outputs.is_empty();
+        self.has_outputs |= !step.outputs.is_empty();
+        self.has_rows |= self.has_outputs;
         self.push(item);
         self.send(step)
     }
@@ -710,9 +721,14 @@ impl Driver {
     }
 
     fn until_rows_are_due(&self, now: Duration) -> Duration {
-        self.last_rows_cut.map_or(Duration::ZERO, |last| {
-            (last + self.options.commit_interval).saturating_sub(now)
-        })
+        let wait = |last: Option<Duration>| {
+            last.map_or(Duration::ZERO, |last| {
+                (last + self.options.commit_interval).saturating_sub(now)
+            })
+        };
+        let rows = wait(self.last_rows_cut);
+        // Records that gave nothing to see keep the first row to see from nobody.
+        if self.has_outputs { rows.min(wait(self.last_outputs_cut)) } else { rows }
     }
 
     /// Ends the epoch: its entry goes to the encoder behind its outputs.
@@ -727,6 +743,9 @@ impl Driver {
         self.freeze_if_due(epoch)?;
         self.lock_folder()?;
         self.last_cut = self.clock.monotonic();
+        if std::mem::take(&mut self.has_outputs) {
+            self.last_outputs_cut = Some(self.last_cut);
+        }
         if std::mem::take(&mut self.has_rows) {
             self.last_rows_cut = Some(self.last_cut);
         }
