@@ -123,9 +123,7 @@ impl ReaderView {
             partitions: bounds.iter().map(|bounds| PartitionView::new(*bounds)).collect(),
         }
     }
-}
 
-impl ReaderView {
     /// What [`connectors::SliceDecoder::skip_copies`] asks for. A rebuild reads originals with the
     /// project as it is now, as a later generation would, so it counts no copy of this one either.
     pub(crate) fn copies(&self, generation: Generation) -> (u64, Vec<i64>) {
@@ -185,8 +183,9 @@ pub(crate) struct Driver {
     kept_bytes: Arc<AtomicU64>,
     snapshots: Schedule,
     items: Vec<JournalItem>,
+    /// Whether the open epoch has records or rows.
     has_rows: bool,
-    /// Whether the open epoch has rows for an output.
+    /// Whether it has rows for an output.
     has_outputs: bool,
     /// When the last epoch that had some was cut.
     last_outputs_cut: Option<Duration>,
@@ -415,13 +414,10 @@ impl Driver {
     /// Folds what comes until the end (`--once`) or a stop. Whether it was a stop.
     fn live(&mut self) -> Result<bool, RuntimeError> {
         loop {
-            self.check_failure()?;
-            self.grow()?;
-            self.look_at_ends()?;
-            self.watch_memory()?;
-            if self.inbox.lock().is_stopping {
+            if self.look_around()? {
                 return Ok(true);
             }
+            self.grow()?;
             if self.options.is_once && self.is_all_caught_up() {
                 return Ok(false);
             }
@@ -430,16 +426,29 @@ impl Driver {
                 self.note_idle(now)?;
                 self.advance_idle(now)?;
             }
-            self.cut_if_due(now)?;
-            self.show(false);
-            let wait = self.next_timer(now);
-            match self.choose(wait) {
-                Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
-                    self.tick()?;
-                    self.fold_fetched(reader, partition, *fetched)?;
-                }
-                Some(Chosen::Piece(_, _, Piece::SliceEnd) | Chosen::News) | None => {}
+            self.fold_next(now)?;
+        }
+    }
+
+    /// Takes over what the other threads have said. Whether the run shall stop.
+    fn look_around(&mut self) -> Result<bool, RuntimeError> {
+        self.check_failure()?;
+        self.look_at_ends()?;
+        self.watch_memory()?;
+        Ok(self.inbox.lock().is_stopping)
+    }
+
+    /// Ends the epoch if it is time to, and folds the next piece that comes.
+    fn fold_next(&mut self, now: Duration) -> Result<(), RuntimeError> {
+        self.cut_if_due(now)?;
+        self.show(false);
+        let wait = self.next_timer(now);
+        match self.choose(wait) {
+            Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
+                self.tick()?;
+                self.fold_fetched(reader, partition, *fetched)
             }
+            Some(Chosen::Piece(_, _, Piece::SliceEnd) | Chosen::News) | None => Ok(()),
         }
     }
 
@@ -522,8 +531,6 @@ impl Driver {
     /// Folds and journals an item without rows.
     fn fold_item(&mut self, item: Item) -> Result<(), RuntimeError> {
         let step = self.fold.step(&item, None)?;
-        self.has_outputs |= !step.outputs.is_empty();
-        self.has_rows |= self.has_outputs;
         self.push(item);
         self.send(step)
     }
@@ -533,6 +540,9 @@ impl Driver {
     }
 
     fn send(&mut self, step: Step) -> Result<(), RuntimeError> {
+        if !step.outputs.is_empty() {
+            (self.has_rows, self.has_outputs) = (true, true);
+        }
         let epoch = self.identity.epoch;
         let rows = step.outputs.into_iter().map(ToEncode::Rows);
         let letters =

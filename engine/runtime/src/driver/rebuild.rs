@@ -3,18 +3,14 @@
 use planner::dataflow::shadow_of;
 use stream::{Item, Watermark};
 
-use super::{Chosen, Driver, partition_number};
+use super::{Driver, partition_number};
 use crate::error::RuntimeError;
-use crate::inbox::Piece;
 
 impl Driver {
     /// Folds what the shadows read until they have caught up. Whether it was stopped before.
     pub(super) fn rebuild(&mut self) -> Result<bool, RuntimeError> {
         loop {
-            self.check_failure()?;
-            self.look_at_ends()?;
-            self.watch_memory()?;
-            if self.inbox.lock().is_stopping {
+            if self.look_around()? {
                 return Ok(true);
             }
             self.meet_idle()?;
@@ -22,17 +18,7 @@ impl Driver {
                 self.meet_watermarks()?;
                 return Ok(false);
             }
-            let now = self.clock.monotonic();
-            self.cut_if_due(now)?;
-            self.show(false);
-            let wait = self.next_timer(now);
-            match self.choose(wait) {
-                Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
-                    self.tick()?;
-                    self.fold_fetched(reader, partition, *fetched)?;
-                }
-                Some(Chosen::Piece(_, _, Piece::SliceEnd) | Chosen::News) | None => {}
-            }
+            self.fold_next(self.clock.monotonic())?;
         }
     }
 
