@@ -1,7 +1,8 @@
 //! Where the readers' threads put what they decoded, and the fold's thread takes it.
 //!
 //! One lock, one place to wait for the fold and one for the readers. **Invariant:** every queue is
-//! bounded: a partition holds at most [`PIECES_PER_PARTITION`] pieces.
+//! bounded: a partition holds at most [`PIECES_PER_PARTITION`] pieces, or
+//! [`SMALL_PIECES_PER_PARTITION`] small ones.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,13 @@ use crate::error::RuntimeError;
 /// decoded meanwhile.
 const PIECES_PER_PARTITION: usize = 2;
 
+/// How many it may hold while they are small, as a replay's slices are: else reader and fold would
+/// wait for each other at every one.
+const SMALL_PIECES_PER_PARTITION: usize = 64;
+
+/// Pieces are small while they have fewer records than this together.
+const SMALL_RECORDS: u64 = 4_096;
+
 /// What a reader has to say about a partition.
 #[derive(Debug)]
 pub(crate) enum Piece {
@@ -23,6 +31,15 @@ pub(crate) enum Piece {
     Rows(Box<Fetched>),
     /// The end of a slice of the journal: no record lies between the last one and it.
     SliceEnd,
+}
+
+impl Piece {
+    fn records(&self) -> u64 {
+        match self {
+            Self::Rows(fetched) => fetched.records,
+            Self::SliceEnd => 0,
+        }
+    }
 }
 
 /// Where what is committed ends, and where the log does, if that is known.
@@ -191,8 +208,14 @@ impl Inbox {
 
     pub(crate) fn has_room(&self, reader: usize, partition: usize) -> bool {
         let shared = self.lock();
-        let most = if shared.is_tight { 1 } else { PIECES_PER_PARTITION };
-        shared.readers[reader][partition].pieces.len() < most
+        let pieces = &shared.readers[reader][partition].pieces;
+        let is_small = || pieces.iter().map(Piece::records).sum::<u64>() < SMALL_RECORDS;
+        match pieces.len() {
+            count if shared.is_tight => count == 0,
+            0..PIECES_PER_PARTITION => true,
+            PIECES_PER_PARTITION..SMALL_PIECES_PER_PARTITION => is_small(),
+            _ => false,
+        }
     }
 
     /// Memory is short, or no longer.
