@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use connectors::{Cluster, JournalTopic};
 use state::Manifest;
 use stream::{Epoch, Fingerprint, Generation, Item, ReaderName};
 
@@ -75,6 +76,28 @@ pub(crate) struct Replayed {
 }
 
 impl History {
+    /// What a journal's entries say from an offset on, to its end as it is now; those after `until`
+    /// do not count.
+    ///
+    /// # Errors
+    /// Those of the connectors, also if there is no such topic; [`RuntimeError::Journal`].
+    pub(crate) fn read(
+        cluster: &Cluster,
+        journal: &str,
+        (offset, until): (i64, Option<Epoch>),
+    ) -> Result<Self, RuntimeError> {
+        let mut journal = JournalTopic::open(cluster, journal, offset)?;
+        let mut history = Self::default();
+        while let Some(raw) = journal.next_entry()? {
+            let entry = Entry::from_bytes(&raw.bytes)?;
+            if until.is_some_and(|until| entry.header.epoch > until) {
+                break;
+            }
+            history.note(&entry);
+        }
+        Ok(history)
+    }
+
     /// Takes over what the next entry says.
     pub(crate) fn note(&mut self, entry: &Entry) {
         let header = &entry.header;

@@ -303,16 +303,7 @@ impl StartOfJournal {
     /// # Errors
     /// As [`StartOfJournal::reread`].
     pub(crate) fn read_from(&self, offset: i64) -> Result<History, RuntimeError> {
-        let mut journal = JournalTopic::open(&self.cluster, &self.topic, offset)?;
-        let mut history = History::default();
-        while let Some(raw) = journal.next_entry()? {
-            let entry = Entry::from_bytes(&raw.bytes)?;
-            if self.until.is_some_and(|until| entry.header.epoch > until) {
-                break;
-            }
-            history.note(&entry);
-        }
-        Ok(history)
+        History::read(&self.cluster, &self.topic, (offset, self.until))
     }
 }
 

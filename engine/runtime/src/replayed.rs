@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use state::{Condition, Listed, OperatorTables};
+use state::{Listed, OperatorTables};
 use stream::{Epoch, Generation};
 
 use crate::driver::{Driver, Identity, Outlet, Schedule};
@@ -102,10 +102,7 @@ fn replay_on(
 
 /// Where the journal must be read from: the newest complete snapshot at or before the epoch.
 fn offset_before(listed: &[Listed], to: Option<Epoch>) -> i64 {
-    let manifests = listed.iter().filter_map(|one| match &one.condition {
-        Condition::Complete(manifest) => Some(manifest),
-        Condition::Broken { .. } | Condition::Unfinished => None,
-    });
+    let manifests = listed.iter().filter_map(Listed::manifest);
     let before = manifests.filter(|one| to.is_none_or(|to| one.about.epoch <= to));
     before.max_by_key(|one| one.about.epoch).map_or(0, |one| one.about.journal_offset)
 }

@@ -280,20 +280,23 @@ fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError
     let mut ownership = ground.ownership(plan, local.owners(), (instance, from))?;
     let (history, producer) = ownership.acquire(&ground.inbox)?;
     tracing::debug!(%instance, epoch = %history.epoch, "the journal is read and ours");
-    let settle = match ground.stage_before(next, &history)? {
+    let in_force = match ground.stage_before(next, &history)? {
         (Some(before), _) => return Ok(Ended::Before(Box::new(before))),
-        (None, settle) => settle,
+        (None, in_force) => in_force,
     };
     local.add_owner(instance)?;
     let identity = Identity::new(instance.clone(), &history, &plan.options)?;
     let owned = Owned { local, identity, ownership, history, producer };
     let mut threads = Threads::new(&ground.inbox);
     let result = go_on(next, ground, owned, &mut threads);
-    match (threads.finish(result), settle) {
-        // The snapshot at the journal's end is there and cannot be used.
-        (Err(RuntimeError::PlansMixed { .. }), Some(settle)) => Ok(Ended::Before(Box::new(settle))),
-        (result, _) => result.map(Ended::Done),
+    let result = threads.finish(result);
+    // The snapshot at the journal's end is there and cannot be used.
+    if let (Err(RuntimeError::PlansMixed { .. }), Some(in_force)) = (&result, in_force)
+        && let Some(settle) = upgrade::settle_first(plan, &in_force)?
+    {
+        return Ok(Ended::Before(Box::new(settle)));
     }
+    result.map(Ended::Done)
 }
 
 /// What a start has once the project is its own.
@@ -396,13 +399,12 @@ impl Ground {
         Ownership::open(claim(plan, &self.prepared, former, at))
     }
 
-    /// Which stage has to come before this one, if any; and which one if the newest snapshot turns
-    /// out to be unusable.
+    /// Which stage has to come before this one, if any; and the plan in force.
     fn stage_before(
         &self,
         Next { plan, stage }: &Next,
         history: &History,
-    ) -> Result<(Option<Next>, Option<Next>), RuntimeError> {
+    ) -> Result<(Option<Next>, Option<InForce>), RuntimeError> {
         if plan.options.is_fresh || history.journal_id.is_none() {
             return Ok((None, None));
         }
@@ -410,7 +412,7 @@ impl Ground {
         let newest = newest_of(&listed, history);
         let Some(in_force) = InForce::of(history, newest) else { return Ok((None, None)) };
         let before = upgrade::before((plan, stage), &in_force, (history, newest))?;
-        Ok((before, upgrade::settle_first(plan, &in_force)?))
+        Ok((before, Some(in_force)))
     }
 
     /// Finds what the run continues: a fold with its state, and what is to be replayed. Without a

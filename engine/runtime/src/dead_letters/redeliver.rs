@@ -14,8 +14,8 @@ use std::time::Duration;
 use arrow_kafka::{Message, OwnedMessages, Record};
 use connectors::admin::{Admin, TopicSetting};
 use connectors::{
-    Cluster, ConnectorError, GENERATION_HEADER, JournalTopic, ORIGINAL_HEADER, OutputTopic,
-    SliceDecoder, TRANSACTION_TIMEOUT, TransactionSettings, TransactionalProducer,
+    Cluster, ConnectorError, GENERATION_HEADER, ORIGINAL_HEADER, OutputTopic, SliceDecoder,
+    TRANSACTION_TIMEOUT, TransactionSettings, TransactionalProducer,
 };
 use planner::dataflow::{ColumnOrigin, Dataflow, Source};
 use stream::{Clock, Fingerprint};
@@ -25,7 +25,6 @@ use crate::codec;
 use crate::error::RuntimeError;
 use crate::fold::{DeadLetterReason, refusal};
 use crate::history::History;
-use crate::journal::Entry;
 use crate::names::Names;
 use crate::prepare::message_bytes;
 
@@ -198,13 +197,10 @@ impl Redelivery<'_> {
     /// The journal to its end.
     fn history(&self, admin: &Admin) -> Result<History, RuntimeError> {
         let topic = self.names.journal();
-        let mut history = History::default();
-        if admin.topic(&topic)?.is_some() {
-            let mut journal = JournalTopic::open(self.cluster, &topic, 0)?;
-            while let Some(raw) = journal.next_entry()? {
-                history.note(&Entry::from_bytes(&raw.bytes)?);
-            }
-        }
+        let history = match admin.topic(&topic)? {
+            Some(_) => History::read(self.cluster, &topic, (0, None))?,
+            None => History::default(),
+        };
         match &history.journal_id {
             Some(_) => Ok(history),
             None => Err(RuntimeError::NeverRan { topic }),

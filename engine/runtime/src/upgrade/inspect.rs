@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use connectors::JournalTopic;
 use connectors::admin::Admin;
 use planner::dataflow::shadow_of;
 use planner::dataflow::upgrade::Upgrade;
-use state::{Listed, Manifest, Snapshots};
+use state::Snapshots;
 use stream::{Epoch, ReaderName};
 
 use super::{InForce, UpgradeOptions, compare, dataflow_of, rebuild_of};
 use crate::error::RuntimeError;
 use crate::history::History;
-use crate::journal::Entry;
+use crate::recover::newest_of;
 use crate::run::RunPlan;
 
 /// What a start with a project would do.
@@ -62,13 +61,13 @@ pub fn inspect(plan: &RunPlan) -> Result<PlanPicture, RuntimeError> {
         inputs: Vec::new(),
         unfinished: Vec::new(),
     };
-    if admin.topic(&plan.names.journal())?.is_none() {
+    let journal = plan.names.journal();
+    if admin.topic(&journal)?.is_none() {
         return Ok(nothing);
     }
-    let history = read_journal(plan)?;
+    let history = History::read(&plan.cluster, &journal, (0, None))?;
     let listed = Snapshots::open(&plan.snapshots)?.list()?;
-    let mut complete = listed.iter().filter_map(Listed::manifest);
-    let newest: Option<&Manifest> = complete.find(|one| history.has_led_to(one));
+    let newest = newest_of(&listed, &history);
     let Some(in_force) = InForce::of(&history, newest) else { return Ok(nothing) };
     let old = dataflow_of(plan, &in_force.fingerprint, &in_force.text)?;
     let unfinished = in_force.rebuild();
@@ -122,14 +121,4 @@ fn readers_of(dataflow: &planner::dataflow::Dataflow, node: usize) -> BTreeMap<&
         }
     }
     reached
-}
-
-fn read_journal(plan: &RunPlan) -> Result<History, RuntimeError> {
-    let mut journal = JournalTopic::open(&plan.cluster, &plan.names.journal(), 0)?;
-    let mut history = History::default();
-    journal.look_for_end()?;
-    while let Some(raw) = journal.next_entry()? {
-        history.note(&Entry::from_bytes(&raw.bytes)?);
-    }
-    Ok(history)
 }
