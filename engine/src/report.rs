@@ -67,6 +67,11 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// The first line of what is written for programs.
+pub(crate) fn version_line() -> String {
+    format!("{}\n", serde_json::json!({"type": "version", "format": "1.0"}))
+}
+
 /// `17 B`, `2.5 KiB`, `1.0 GiB`.
 pub(crate) fn bytes_text(bytes: u64) -> String {
     let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::Scope;
 use crate::report::DiagnosticStyle;
 
 pub(crate) use dlq::{
@@ -277,13 +278,13 @@ pub(crate) struct ExplainArguments {
     pub(crate) subject: String,
 }
 
-/// `engine plan`.
+/// Which part of the project, under which name.
 #[derive(Debug, Args)]
-pub(crate) struct PlanArguments {
+pub(crate) struct PartArguments {
     /// Name of an instance that runs a part of the project
     #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
     pub(crate) instance: Option<String>,
-    /// Only these models, as the instance runs them
+    /// Only these models, e.g. +user_sessions
     #[arg(
         short,
         long,
@@ -303,6 +304,26 @@ pub(crate) struct PlanArguments {
         value_delimiter = ','
     )]
     pub(crate) exclude: Vec<String>,
+}
+
+impl PartArguments {
+    /// The part, for who opens the project.
+    pub(crate) fn scope(&self) -> Scope {
+        let Self { instance, select, exclude } = self;
+        Scope {
+            is_strict: false,
+            select: select.clone(),
+            exclude: exclude.clone(),
+            instance: instance.clone(),
+        }
+    }
+}
+
+/// `engine plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) part: PartArguments,
     /// Exit with 2 if anything would change, with 1 after an error
     #[arg(long, env = "ENGINE_DETAILED_EXITCODE", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) detailed_exitcode: bool,
@@ -346,29 +367,8 @@ pub(crate) struct RunArguments {
     /// Follow a running instance of this project, and take over when it is gone
     #[arg(long, conflicts_with_all = ["once", "fresh", "take_over"], env = "ENGINE_STANDBY", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) standby: bool,
-    /// Name of an instance that runs a part of the project
-    #[arg(long, value_name = "NAME", env = "ENGINE_INSTANCE", hide_env = true)]
-    pub(crate) instance: Option<String>,
-    /// Only these models, e.g. +user_sessions
-    #[arg(
-        short,
-        long,
-        value_name = "MODELS",
-        env = "ENGINE_SELECT",
-        hide_env = true,
-        value_delimiter = ','
-    )]
-    pub(crate) select: Vec<String>,
-    /// All but these models
-    #[arg(
-        short = 'x',
-        long,
-        value_name = "MODELS",
-        env = "ENGINE_EXCLUDE",
-        hide_env = true,
-        value_delimiter = ','
-    )]
-    pub(crate) exclude: Vec<String>,
+    #[command(flatten)]
+    pub(crate) part: PartArguments,
     /// Time between commits, e.g. 200ms [default: the project's, else 1s]
     #[arg(long, value_name = "DURATION", env = "ENGINE_COMMIT_INTERVAL", hide_env = true, value_parser = duration)]
     pub(crate) commit_interval: Option<Duration>,

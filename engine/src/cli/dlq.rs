@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use connectors::admin::Admin;
 use runtime::{DeadLetter, Redelivery, RedeliveryReport, read_dead_letters};
-use serde_json::json;
 use stream::{Clock, SystemClock};
 
 use super::arguments::{
@@ -14,8 +13,10 @@ use super::arguments::{
     OutputStyle,
 };
 use super::{Context, Scope};
-use crate::report::redelivery_text;
-use crate::report::{Append, LetterCounts, count, letter_json, letter_text, redelivery_json};
+use crate::report::{
+    Append, LetterCounts, count, letter_json, letter_text, redelivery_json, redelivery_text,
+    version_line,
+};
 use crate::{Engine, Error, Session, Stay};
 
 pub(crate) fn run(context: &Context, arguments: &DlqArguments) -> Result<ExitCode, Error> {
@@ -162,8 +163,4 @@ impl<'a> Filter<'a> {
             && self.model.is_none_or(|model| letter.model == model)
             && self.reason.is_none_or(|reason| letter.reason == reason)
     }
-}
-
-fn version_line() -> String {
-    format!("{}\n", json!({"type": "version", "format": "1.0"}))
 }

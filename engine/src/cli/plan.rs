@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::arguments::{OutputStyle, PlanArguments};
-use super::{Context, Scope, check};
+use super::{Context, check};
 use crate::report::{plan_json, plan_text};
 use crate::{Error, Session, Stay};
 
@@ -11,12 +11,7 @@ use crate::{Error, Session, Stay};
 const CHANGED: u8 = 2;
 
 pub(crate) fn run(context: &Context, arguments: &PlanArguments) -> Result<ExitCode, Error> {
-    let engine = context.open(Scope {
-        is_strict: false,
-        select: arguments.select.clone(),
-        exclude: arguments.exclude.clone(),
-        instance: arguments.instance.clone(),
-    })?;
+    let engine = context.open(arguments.part.scope())?;
     let checked = engine.check();
     checked.dataflow()?;
     check::tell_briefly(context, checked);

@@ -12,7 +12,7 @@ use runtime::{RunOptions, StatusBoard, StopHandle};
 use stream::{Clock, SystemClock, failpoint};
 
 use super::arguments::{OutputStyle, RunArguments};
-use super::{Context, Scope, check};
+use super::{Context, check};
 use crate::report::{self, Append, Rows, Summary, left_open};
 use crate::{
     Delivery, Engine, Error, RunReport, Session, UpgradeOptions, memory, session, signals,
@@ -28,17 +28,13 @@ const BACKOFF: (std::time::Duration, std::time::Duration) =
 
 pub(crate) fn run(context: &Context, arguments: &RunArguments) -> Result<ExitCode, Error> {
     arm_failpoint(context)?;
-    let is_partial = !arguments.select.is_empty() || !arguments.exclude.is_empty();
-    if is_partial && arguments.instance.is_none() {
+    let part = &arguments.part;
+    let is_partial = !part.select.is_empty() || !part.exclude.is_empty();
+    if is_partial && part.instance.is_none() {
         let help = "give it a name with `--instance NAME`; its state is kept under that name";
         return Err(Error::usage("a part of the project runs as an instance of its own", help));
     }
-    let engine = context.open(Scope {
-        is_strict: false,
-        select: arguments.select.clone(),
-        exclude: arguments.exclude.clone(),
-        instance: arguments.instance.clone(),
-    })?;
+    let engine = context.open(part.scope())?;
     let checked = engine.check();
     let dataflow = checked.dataflow()?;
     check::tell_briefly(context, checked);

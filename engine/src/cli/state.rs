@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use arrow::json::LineDelimitedWriter;
 use runtime::SnapshotRequest;
-use serde_json::json;
 use state::{Listed, Manifest, SnapshotId, Snapshots};
 use stream::{Clock, SystemClock};
 
@@ -16,7 +15,7 @@ use super::arguments::{
 use super::{Context, Scope};
 use crate::report::{
     Append, bytes_text, manifest_json, manifest_text, snapshot_list_json, snapshot_table,
-    table_name,
+    table_name, version_line,
 };
 use crate::{Engine, Error, session};
 
@@ -170,10 +169,6 @@ impl Place<'_> {
             help: "`engine state ls` shows all; `engine run` writes one at its end".to_owned(),
         })
     }
-}
-
-fn version_line() -> String {
-    format!("{}\n", json!({"type": "version", "format": "1.0"}))
 }
 
 fn tell(context: &Context, manifest: &Manifest) -> Result<(), Error> {
