@@ -16,24 +16,11 @@
 
 use std::time::Duration;
 
-#[path = "support/clickstream.rs"]
-#[expect(dead_code, reason = "another bench uses the rest")]
-mod clickstream;
-#[path = "support/engine.rs"]
-#[expect(dead_code, reason = "another bench uses the rest")]
-mod engine;
-#[path = "../tests/support/kafka.rs"]
-#[expect(dead_code, reason = "tests use the rest")]
-mod kafka;
 #[path = "support/load.rs"]
 #[expect(dead_code, reason = "another bench uses the rest")]
 mod load;
-#[path = "support/usage.rs"]
-#[expect(dead_code, reason = "another bench uses the rest")]
-mod usage;
 
-use clickstream::Settings;
-use load::{Failure, Load, per_mille, terminate};
+use load::{Failure, Load, Settings, kafka, per_mille, terminate, usage};
 
 const CASES: [&str; 5] = [
     "exactly_once@1s",

@@ -17,8 +17,23 @@ use arrow_kafka::{Consumer, PartitionQueue, PartitionStart, Producer, Record, St
 use connectors::Cluster;
 use stream::{Clock, SystemClock};
 
-use crate::clickstream::{self, Clickstream, Event, Settings};
-use crate::engine::Project;
+#[path = "clickstream.rs"]
+#[expect(dead_code, reason = "another bench uses the rest")]
+pub(crate) mod clickstream;
+#[path = "engine.rs"]
+#[expect(dead_code, reason = "another bench uses the rest")]
+mod engine;
+#[path = "../../tests/support/kafka.rs"]
+#[expect(dead_code, reason = "tests use the rest")]
+pub(crate) mod kafka;
+#[path = "usage.rs"]
+#[expect(dead_code, reason = "another bench uses the rest")]
+pub(crate) mod usage;
+
+use clickstream::{Clickstream, Event};
+use engine::Project;
+
+pub(crate) use clickstream::Settings;
 
 const CLICKS: &str = "ecom.clickstream.v1";
 const PRODUCTS: &str = "ecom.products.v1";
