@@ -41,6 +41,14 @@ fn owner(world: &World) -> Engine {
     engine
 }
 
+/// An owner, and a standby that has folded what it has written.
+fn followed(world: &World) -> (Engine, Engine) {
+    let first = owner(world);
+    let mut standby = Engine::standby(&world.folder);
+    standby.await_warm();
+    (first, standby)
+}
+
 /// Ends the last engine in order and judges.
 fn settle(world: &World, last: Engine, fed: &[u64]) {
     last.signal("TERM");
@@ -54,9 +62,7 @@ fn a_standby_takes_over_when_the_owner_is_killed() {
     on_each_broker(|brokers| {
         let world = World::new(brokers, "stoodby");
         let feeder = world.feed().start(RATE);
-        let first = owner(&world);
-        let mut standby = Engine::standby(&world.folder);
-        standby.await_warm();
+        let (first, mut standby) = followed(&world);
         pause(Duration::from_secs(1));
         let clock = SystemClock::new();
         first.kill();
@@ -119,9 +125,7 @@ fn an_owner_that_sleeps_past_its_lease_wakes_to_a_standby_and_exits_6() {
     on_each_broker(|brokers| {
         let world = World::new(brokers, "overslept");
         let feeder = world.feed().start(RATE);
-        let first = owner(&world);
-        let mut standby = Engine::standby(&world.folder);
-        standby.await_warm();
+        let (first, mut standby) = followed(&world);
         first.signal("STOP");
         let before = world.committed();
         // What was under way may still be committed.
@@ -140,9 +144,7 @@ fn a_standby_goes_on_after_the_owner_has_ended_in_order() {
     on_each_broker(|brokers| {
         let world = World::new(brokers, "upgraded");
         let feeder = world.feed().start(RATE);
-        let first = owner(&world);
-        let mut standby = Engine::standby(&world.folder);
-        standby.await_warm();
+        let (first, standby) = followed(&world);
         first.signal("TERM");
         assert_eq!(first.end().0, 0);
         let before = world.committed();
@@ -207,9 +209,7 @@ fn a_standby_follows_into_new_partitions() {
         let mut feed = world.feed();
         feed.rows(100);
         feed.flush();
-        let first = owner(&world);
-        let mut standby = Engine::standby(&world.folder);
-        standby.await_warm();
+        let (first, standby) = followed(&world);
         let topic = world.topic("events");
         let more = NewPartitions::new(&topic, PARTITIONS + 2);
         let grown = wait(world.cluster.admin().create_partitions([&more], &options()));
@@ -271,9 +271,7 @@ fn a_standby_that_slept_while_the_journal_was_trimmed_begins_anew() {
         let mut feed = world.feed();
         feed.rows(100);
         feed.flush();
-        let first = owner(&world);
-        let mut standby = Engine::standby(&world.folder);
-        standby.await_warm();
+        let (first, mut standby) = followed(&world);
         let mut rows = 100;
         wait_until("all rows", || world.committed() == rows * PARTITIONS);
         standby.signal("STOP");

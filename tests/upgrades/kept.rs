@@ -2,6 +2,17 @@
 
 use crate::shop::{COPIES, EARLY, LATE, Shop, all, edited, first, from_scratch};
 
+/// What comes after the edit that adds `loud` has it, and nothing else is otherwise.
+#[track_caller]
+fn goes_on_louder(shop: &Shop) {
+    shop.click(&LATE);
+    shop.close();
+    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
+    let copies = shop.lines("copies");
+    assert_eq!(copies.iter().filter(|line| line.contains("loud")).count(), 4, "{copies:?}");
+    assert_eq!(copies.len(), 10);
+}
+
 #[test]
 fn descriptions_formatting_and_topic_settings_change_nothing() {
     let shop = Shop::new(&first());
@@ -36,12 +47,7 @@ fn a_column_that_is_added_needs_no_flag_and_leaves_other_models_alone() {
         plan.contains("column `loud` is added") && plan.contains("next: engine run\n"),
         "{plan}"
     );
-    shop.click(&LATE);
-    shop.close();
-    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
-    let copies = shop.lines("copies");
-    assert_eq!(copies.iter().filter(|line| line.contains("loud")).count(), 4, "{copies:?}");
-    assert_eq!(copies.len(), 10);
+    goes_on_louder(&shop);
 }
 
 #[test]
@@ -135,12 +141,7 @@ fn what_a_killed_run_left_is_settled_by_the_plan_that_wrote_it() {
     run.end();
     // The clicks between are the old plan's if it had read them, else the new one's.
     shop.become_of(&edited("copies", "SELECT k,", "SELECT UPPER(country) AS loud, k,"));
-    shop.click(&LATE);
-    shop.close();
-    assert_eq!(shop.lines("minutes"), from_scratch(&first(), &all(), "minutes"));
-    let copies = shop.lines("copies");
-    assert_eq!(copies.iter().filter(|line| line.contains("loud")).count(), 4, "{copies:?}");
-    assert_eq!(copies.len(), 10);
+    goes_on_louder(&shop);
 }
 
 /// The join keeps other columns: some go, and one that is computed comes.

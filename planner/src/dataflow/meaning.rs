@@ -191,7 +191,7 @@ impl<'a> Meanings<'a> {
         digest(&text)
     }
 
-    /// The names of the sources and models behind a node, itself left out.
+    /// The nodes behind a node, itself left out, in their order.
     pub(crate) fn behind(&self, node: usize) -> Vec<usize> {
         let mut open = self.dataflow.nodes[node].inputs.clone();
         let mut found = Vec::new();
