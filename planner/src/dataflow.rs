@@ -387,7 +387,32 @@ impl TemporalJoin {
     }
 }
 
+impl Operator {
+    /// What it evaluates over its input's rows.
+    fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Self::Source(_) | Self::Sink(_) => Vec::new(),
+            Self::Filter(predicate) => vec![predicate],
+            Self::Project(columns) => columns.iter().collect(),
+            Self::TemporalJoin(join) => {
+                join.left_key.iter().chain(&join.right_key).chain(&join.condition).collect()
+            }
+            Self::WindowAggregate(aggregate) => {
+                let calls = aggregate.aggregates.iter();
+                let calls = calls.flat_map(|call| call.arguments.iter().chain(&call.filter));
+                aggregate.keys.iter().chain(calls).collect()
+            }
+        }
+    }
+}
+
 impl Dataflow {
+    /// Whether any row depends on the step's time.
+    pub fn reads_clock(&self) -> bool {
+        let nodes = self.nodes.iter();
+        nodes.flat_map(|node| node.operator.expressions()).any(Expression::reads_clock)
+    }
+
     /// The sources, with the index of their node.
     pub fn sources(&self) -> impl Iterator<Item = (usize, &Source)> {
         self.nodes.iter().enumerate().filter_map(|(index, node)| match &node.operator {

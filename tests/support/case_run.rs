@@ -29,7 +29,7 @@ pub(crate) enum Cut {
     Whole,
     /// One record a slice.
     Each,
-    /// At random, from this seed.
+    /// At random, from this seed. Where no restore comes between, items are folded together.
     Random(u64),
 }
 
@@ -43,6 +43,9 @@ pub(crate) enum Restore {
     /// At random steps, from this seed; the snapshot is written to files and read from them.
     Files(u64),
 }
+
+/// So many items are folded together on average.
+const ITEMS_TOGETHER: usize = 4;
 
 /// One step in so many is restored from files.
 const STEPS_A_FILE: usize = 8;
@@ -91,7 +94,11 @@ impl<'a> Runner<'a> {
 
     /// Runs the case.
     pub(crate) fn run(&self, cut: Cut, restore: Restore) -> Result<String, String> {
-        self.dataflow.clock.set(ProcessingTime(CLOCK_MS));
+        let clocks = self.case.items.iter().filter_map(|item| match item {
+            CaseItem::Clock(now) => Some(*now),
+            _ => None,
+        });
+        self.dataflow.clock.set(ProcessingTime(clocks.min().unwrap_or(CLOCK_MS)));
         let mut readers = self.readers()?;
         let mut fold = self.new_fold()?;
         let mut outcome = Outcome::default();
@@ -106,6 +113,7 @@ impl<'a> Runner<'a> {
             Cut::Whole | Cut::Each => 0,
         });
         let mut files = Saved::new(restore)?;
+        let mut together = Vec::new();
         let mut from = 0;
         while from < self.case.items.len() {
             let snapshot = match (restore, &mut files) {
@@ -118,18 +126,24 @@ impl<'a> Runner<'a> {
                 fold.restore(snapshot).map_err(|error| error.to_string())?;
             }
             let to = self.cut(from, cut, &mut random);
-            let stepped = match &self.case.items[from] {
+            together.push(match &self.case.items[from] {
                 CaseItem::Record(first) => {
                     let records: Vec<&CaseRecord> =
                         self.case.items[from..to].iter().filter_map(record_of).collect();
-                    let reader = reader(&mut readers, &first.source)?;
-                    let (item, rows) = reader.slice(&records)?;
-                    step(&mut fold, &item, Some(rows))?
+                    let (item, rows) = reader(&mut readers, &first.source)?.slice(&records)?;
+                    (item, Some(rows))
                 }
-                other => step(&mut fold, &self.plain_item(other, &mut readers)?, None)?,
-            };
-            self.keep(stepped, &mut outcome)?;
+                other => (self.plain_item(other, &mut readers)?, None),
+            });
             from = to;
+            let is_over = match (restore, cut) {
+                (Restore::Never, Cut::Random(_)) => random.below(ITEMS_TOGETHER) == 0,
+                _ => true,
+            };
+            if is_over || from == self.case.items.len() {
+                let step = fold.run(together.drain(..)).map_err(|error| format!("{error:?}"))?;
+                self.keep(step, &mut outcome)?;
+            }
         }
         Ok(self.told(outcome, &fold))
     }
@@ -171,11 +185,7 @@ impl<'a> Runner<'a> {
             CaseItem::Partitions(source, count) => {
                 Item::Partitions { reader: name(source)?, count: *count }
             }
-            CaseItem::Clock(now) => {
-                // The fold's clock never goes back, but a case may begin before its default.
-                self.dataflow.clock.set(ProcessingTime(*now));
-                Item::Clock(ProcessingTime(*now))
-            }
+            CaseItem::Clock(now) => Item::Clock(ProcessingTime(*now)),
             CaseItem::EndOfInput => Item::EndOfInput,
             CaseItem::Record(_) => return Err("a record is a slice".to_owned()),
         })

@@ -33,6 +33,7 @@ use picture::Lineage;
 mod follow;
 mod grow;
 mod identity;
+mod idle;
 mod memory;
 mod picture;
 mod rebuild;
@@ -55,11 +56,12 @@ pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
 /// The lease lasts at least this many commit intervals.
 const LEASE_COMMIT_INTERVALS: u32 = 3;
 
+/// Pieces are folded together until they have so many records: alone, each would cost its own way
+/// through all operators.
+const GATHERED_RECORDS: u64 = 2_048;
+
 /// How long the fold waits at most before it looks at its timers.
 const WAIT_MAX: Duration = Duration::from_millis(500);
-
-/// How far `idle_advance` moves a watermark at least: each move is an item in the journal.
-const IDLE_ADVANCE_STEP_MS: i64 = 1_000;
 
 /// How often the status board is written at most.
 const BOARD_INTERVAL: Duration = Duration::from_millis(50);
@@ -221,13 +223,8 @@ pub(crate) struct Outlet {
     pub(crate) snapshots: Schedule,
 }
 
-/// What the inbox gave.
-enum Chosen {
-    /// A piece of this reader's partition.
-    Piece(usize, usize, Piece),
-    /// Ends, commits, a failure or a stop.
-    News,
-}
+/// Decoded records of a reader's partition, both by index.
+type Chosen = (usize, usize, Box<Fetched>);
 
 impl Driver {
     pub(crate) fn new(
@@ -363,37 +360,6 @@ impl Driver {
         self.push(Item::Plan { fingerprint, project });
     }
 
-    /// After the replay: partitions that are new, active again, or have nothing to say.
-    fn start_partitions(&mut self) -> Result<(), RuntimeError> {
-        self.start_new_partitions()?;
-        self.tick()?;
-        let quiet_since = self.clock.monotonic();
-        for reader in 0..self.readers.len() {
-            for partition in 0..self.readers[reader].partitions.len() {
-                let name = self.readers[reader].name.clone();
-                let number = partition_number(partition);
-                let at = &mut self.readers[reader].partitions[partition];
-                at.quiet_since = quiet_since;
-                at.is_idle = self.fold.is_idle(&name, number);
-                // Those of an open transaction, too.
-                let has_records = !at.is_caught_up() || at.log_end > at.position;
-                let was_idle = at.is_idle;
-                if was_idle && has_records {
-                    at.is_idle = false;
-                    self.fold_item(Item::Active { reader: name, partition: number })?;
-                } else if self.options.is_once
-                    && !was_idle
-                    && !has_records
-                    && !self.readers[reader].is_versioned
-                    && !self.fold.partition_watermark(&name, number).is_some()
-                {
-                    self.set_idle(reader, partition)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn start_new_partitions(&mut self) -> Result<(), RuntimeError> {
         for reader in 0..self.readers.len() {
             self.note_growth(reader)?;
@@ -443,17 +409,17 @@ impl Driver {
         self.cut_if_due(now)?;
         self.show(false);
         let wait = self.next_timer(now);
-        match self.choose(wait) {
-            Some(Chosen::Piece(reader, partition, Piece::Rows(fetched))) => {
-                self.tick()?;
-                self.fold_fetched(reader, partition, *fetched)
-            }
-            Some(Chosen::Piece(_, _, Piece::SliceEnd) | Chosen::News) | None => Ok(()),
+        let chosen = self.choose(wait);
+        if chosen.is_empty() {
+            return Ok(());
         }
+        self.tick()?;
+        self.fold_fetched(chosen)
     }
 
-    /// Takes the next piece: versions first, then the partition whose event time is least.
-    fn choose(&self, wait: Duration) -> Option<Chosen> {
+    /// Takes what is folded next: versions first, then the partition whose event time is least; small
+    /// pieces of several partitions at once. Nothing where ends, commits, a failure or a stop came.
+    fn choose(&self, wait: Duration) -> Vec<Chosen> {
         let is_blocked = (self.is_epoch_full() || self.is_memory_tight() && self.has_rows)
             && self.is_commit_under_way();
         let mut order: Vec<(bool, i64, usize, usize)> = Vec::new();
@@ -471,26 +437,29 @@ impl Driver {
             .filter(|view| view.is_versioned)
             .all(|view| view.partitions.iter().all(PartitionView::is_caught_up));
         let inbox = Arc::clone(&self.inbox);
-        self.inbox.wait(wait, |shared: &mut Shared| {
-            if shared.has_news {
-                shared.has_news = false;
-                return Some(Chosen::News);
+        let chosen = self.inbox.wait(wait, |shared: &mut Shared| {
+            if std::mem::take(&mut shared.has_news) {
+                return Some(Vec::new());
             }
             if is_blocked {
                 return None;
             }
+            let (mut chosen, mut records) = (Vec::new(), 0);
             for (is_stream, _, reader, partition) in &order {
-                if *is_stream && !are_versions_read {
-                    return None;
+                if (*is_stream && !are_versions_read) || records >= GATHERED_RECORDS {
+                    break;
                 }
-                let found = shared.readers[*reader][*partition].pieces.pop_front();
-                if let Some(piece) = found {
-                    inbox.room_was_made(shared, *reader);
-                    return Some(Chosen::Piece(*reader, *partition, piece));
+                let piece = shared.readers[*reader][*partition].pieces.pop_front();
+                let Some(piece) = piece else { continue };
+                inbox.room_was_made(shared, *reader);
+                if let Piece::Rows(fetched) = piece {
+                    records += fetched.records;
+                    chosen.push((*reader, *partition, fetched));
                 }
             }
-            None
-        })
+            (!chosen.is_empty()).then_some(chosen)
+        });
+        chosen.unwrap_or_default()
     }
 
     /// Opens a step: the clock's item, if time has passed.
@@ -502,29 +471,30 @@ impl Driver {
         Ok(())
     }
 
-    fn fold_fetched(
-        &mut self,
-        reader: usize,
-        partition: usize,
-        fetched: Fetched,
-    ) -> Result<(), RuntimeError> {
-        let item = Item::Slice {
-            reader: self.readers[reader].name.clone(),
-            partition: fetched.partition,
-            from: fetched.from,
-            to: fetched.to,
-            records: fetched.records,
-        };
-        let step = self.fold.step(&item, Some(fetched.rows))?;
-        self.carried_bytes += fetched.carried.as_ref().map_or(0, arrow_kafka::OwnedMessages::bytes);
-        self.items.push(JournalItem { item, carried: fetched.carried });
-        self.has_rows = true;
-        let at = &mut self.readers[reader].partitions[partition];
-        at.position = fetched.to;
-        at.is_idle = false;
-        at.is_at_end = false;
-        at.newest_timestamp_ms = at.newest_timestamp_ms.max(fetched.newest_timestamp_ms);
-        at.quiet_since = self.clock.monotonic();
+    fn fold_fetched(&mut self, chosen: Vec<Chosen>) -> Result<(), RuntimeError> {
+        let mut items = Vec::with_capacity(chosen.len());
+        for (reader, partition, fetched) in chosen {
+            let fetched = *fetched;
+            let item = Item::Slice {
+                reader: self.readers[reader].name.clone(),
+                partition: fetched.partition,
+                from: fetched.from,
+                to: fetched.to,
+                records: fetched.records,
+            };
+            items.push((item.clone(), Some(fetched.rows)));
+            let carried = fetched.carried;
+            self.carried_bytes += carried.as_ref().map_or(0, arrow_kafka::OwnedMessages::bytes);
+            self.items.push(JournalItem { item, carried });
+            self.has_rows = true;
+            let at = &mut self.readers[reader].partitions[partition];
+            at.position = fetched.to;
+            at.is_idle = false;
+            at.is_at_end = false;
+            at.newest_timestamp_ms = at.newest_timestamp_ms.max(fetched.newest_timestamp_ms);
+            at.quiet_since = self.clock.monotonic();
+        }
+        let step = self.fold.run(items)?;
         self.send(step)
     }
 
@@ -617,80 +587,6 @@ impl Driver {
             self.has_hint = true;
         }
         Ok(())
-    }
-
-    /// `--once` waits for no timeout: a partition at its end is idle if its newest record is old.
-    fn note_old_end(&mut self, reader: usize, partition: usize) -> Result<(), RuntimeError> {
-        let view = &self.readers[reader];
-        let at = &view.partitions[partition];
-        let idle_ms = i64::try_from(view.idle_timeout.as_millis()).unwrap_or(i64::MAX);
-        // Where only aborted records were, there is nothing to wait for either.
-        let is_empty =
-            !self.fold.partition_watermark(&view.name, partition_number(partition)).is_some();
-        let is_old = at
-            .newest_timestamp_ms
-            .map_or(is_empty, |newest| newest < self.started.0.0.saturating_sub(idle_ms));
-        if is_old && !view.is_versioned && !at.is_idle && at.is_caught_up() && !at.is_held() {
-            self.set_idle(reader, partition)?;
-        }
-        Ok(())
-    }
-
-    fn note_idle(&mut self, now: Duration) -> Result<(), RuntimeError> {
-        for reader in 0..self.readers.len() {
-            if self.readers[reader].is_versioned {
-                continue;
-            }
-            for partition in 0..self.readers[reader].partitions.len() {
-                let view = &mut self.readers[reader];
-                let at = &mut view.partitions[partition];
-                if at.is_held() {
-                    at.quiet_since = now;
-                    if std::mem::take(&mut at.is_idle) {
-                        let (reader, partition) = (view.name.clone(), partition_number(partition));
-                        self.fold_item(Item::Active { reader, partition })?;
-                    }
-                    continue;
-                }
-                let is_quiet = now.saturating_sub(at.quiet_since) >= view.idle_timeout;
-                if is_quiet && at.is_at_end && !at.is_idle {
-                    self.set_idle(reader, partition)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// `idle_advance`: the watermark of a source that is wholly idle for so long moves by the time
-    /// that has passed since.
-    fn advance_idle(&mut self, now: Duration) -> Result<(), RuntimeError> {
-        for reader in 0..self.readers.len() {
-            let view = &mut self.readers[reader];
-            let Some(after) = view.idle_advance else { continue };
-            let watermark = self.fold.watermark(&view.name).unwrap_or(Watermark::NONE);
-            if !watermark.is_some() || !view.partitions.iter().all(|at| at.is_idle) {
-                view.idle_since = None;
-                continue;
-            }
-            let (base, since) = *view.idle_since.get_or_insert((watermark, now));
-            let silent = now.saturating_sub(since);
-            let passed = i64::try_from(silent.as_millis()).unwrap_or(i64::MAX);
-            let target = Watermark(base.0.saturating_add(passed));
-            if silent >= after && target.0 - watermark.0 >= IDLE_ADVANCE_STEP_MS {
-                let reader = view.name.clone();
-                self.fold_item(Item::Advance { reader, watermark: target })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn set_idle(&mut self, reader: usize, partition: usize) -> Result<(), RuntimeError> {
-        self.readers[reader].partitions[partition].is_idle = true;
-        let item = Item::Idle {
-            reader: self.readers[reader].name.clone(),
-            partition: partition_number(partition),
-        };
-        self.fold_item(item)
     }
 
     fn is_all_caught_up(&self) -> bool {

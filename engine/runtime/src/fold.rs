@@ -4,10 +4,12 @@
 //! slices name) alone: not of batch cuts, threads, wall clock, hash seeds or restarts. The fold
 //! reads no clock and no Kafka; who drives it hands it the decoded rows of each slice.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use planner::dataflow::{Dataflow, Node, OnError, Operator as NodeOperator, Source, shadow_of};
 use stream::{Batch, EventTime, Item, ReaderName, SliceRows};
 
@@ -44,6 +46,8 @@ pub struct Fold {
     /// For each node whether what it discards was dead-lettered before: it is rebuilt without
     /// outputs, or is a shadow.
     is_silent: Vec<bool>,
+    /// Whether rows depend on the step's time.
+    reads_clock: bool,
 }
 
 /// What one step gives.
@@ -53,6 +57,13 @@ pub struct Step {
     pub outputs: Vec<SinkRows>,
     /// What goes no further.
     pub dead_letters: Vec<DeadLetters>,
+}
+
+/// Batches of one source that go through the operators together.
+#[derive(Default)]
+struct Gathered {
+    node: usize,
+    batches: Vec<Batch>,
 }
 
 /// Rows for one sink.
@@ -76,7 +87,7 @@ pub enum FoldError {
         /// The reader.
         reader: ReaderName,
         /// What Arrow said.
-        source: arrow::error::ArrowError,
+        source: ArrowError,
     },
     /// A source with `on_error: fail` met a record that cannot be processed.
     #[error(
@@ -138,6 +149,7 @@ impl Fold {
             dataflow: Arc::clone(dataflow),
             readers: dataflow.readers(),
             is_silent: silent(dataflow),
+            reads_clock: dataflow.reads_clock(),
             origins: origins(dataflow),
             operators,
             sources,
@@ -198,40 +210,114 @@ impl Fold {
     /// # Errors
     /// [`FoldError`]: the fold must not be used after one.
     pub fn step(&mut self, item: &Item, rows: Option<SliceRows>) -> Result<Step, FoldError> {
+        self.run([(item, rows)])
+    }
+
+    /// Folds items in their order, with the outcome of a step for each: what follows one another
+    /// from one source goes through the operators as one batch.
+    ///
+    /// # Errors
+    /// Those of [`Fold::step`].
+    pub fn run<I: Borrow<Item>>(
+        &mut self,
+        items: impl IntoIterator<Item = (I, Option<SliceRows>)>,
+    ) -> Result<Step, FoldError> {
         let mut step = Step::default();
-        match item {
-            Item::Start { reader, partition, .. } => self.source(reader)?.add_partition(*partition),
-            Item::Partitions { reader, count } => {
-                (0..*count).try_for_each(|partition| {
-                    self.source(reader).map(|source| source.add_partition(partition))
-                })?;
+        let mut gathered = Gathered::default();
+        for (item, rows) in items {
+            let next = match item.borrow() {
+                Item::Slice { reader, partition, .. } => {
+                    let missing = || FoldError::MissingRows { reader: reader.clone() };
+                    let rows = rows.ok_or_else(missing)?;
+                    Some(self.admit(reader, *partition, rows, &mut step)?)
+                }
+                other => {
+                    if self.is_seen_below(other) {
+                        self.flow_gathered(&mut gathered, &mut step)?;
+                    }
+                    self.note(other, &mut step)?
+                }
+            };
+            let Some((node, batch)) = next else { continue };
+            if gathered.node != node {
+                self.flow_gathered(&mut gathered, &mut step)?;
+                gathered.node = node;
             }
-            Item::Slice { reader, partition, .. } => {
-                let Some(rows) = rows else {
-                    return Err(FoldError::MissingRows { reader: reader.clone() });
-                };
-                self.fold_slice(reader, *partition, rows, &mut step)?;
+            gathered.batches.push(batch);
+        }
+        self.flow_gathered(&mut gathered, &mut step)?;
+        Ok(step)
+    }
+
+    /// Whether operators look at what the item changes, so that it must not come before the rows
+    /// ahead of it.
+    fn is_seen_below(&self, item: &Item) -> bool {
+        match item {
+            Item::Clock(_) => self.reads_clock,
+            Item::EndOfInput => true,
+            _ => false,
+        }
+    }
+
+    /// Folds an item that is no slice; gives the watermark that a source passes on, if it rose.
+    fn note(&mut self, item: &Item, step: &mut Step) -> Result<Option<(usize, Batch)>, FoldError> {
+        let (reader, advance) = match item {
+            Item::Start { reader, partition, .. } => {
+                self.source(reader)?.add_partition(*partition);
+                return Ok(None);
+            }
+            Item::Partitions { reader, count } => {
+                let source = self.source(reader)?;
+                (0..*count).for_each(|partition| source.add_partition(partition));
+                return Ok(None);
             }
             Item::Clock(now) => {
                 if *now > self.dataflow.clock.get() {
                     self.dataflow.clock.set(*now);
                 }
-            }
-            Item::Idle { reader, partition } => {
-                let advance = self.source(reader)?.set_idle(*partition, true);
-                self.fold_advance(reader, advance, &mut step)?;
+                return Ok(None);
             }
             Item::Active { reader, partition } => {
                 self.source(reader)?.set_idle(*partition, false);
+                return Ok(None);
             }
-            Item::Advance { reader, watermark } => {
-                let advance = self.source(reader)?.raise(*watermark);
-                self.fold_advance(reader, advance, &mut step)?;
+            Item::EndOfInput => {
+                self.end_of_input(step)?;
+                return Ok(None);
             }
-            Item::EndOfInput => self.end_of_input(&mut step)?,
-            Item::Skip { .. } | Item::Plan { .. } | Item::Generation(_) | Item::Owner(_) => {}
-        }
-        Ok(step)
+            Item::Idle { reader, partition } => {
+                (reader, self.source(reader)?.set_idle(*partition, true))
+            }
+            Item::Advance { reader, watermark } => (reader, self.source(reader)?.raise(*watermark)),
+            Item::Slice { .. }
+            | Item::Skip { .. }
+            | Item::Plan { .. }
+            | Item::Generation(_)
+            | Item::Owner(_) => return Ok(None),
+        };
+        let Some(advance) = advance else { return Ok(None) };
+        let node = self.source(reader)?.node();
+        let rows = RecordBatch::new_empty(Arc::clone(&self.dataflow.nodes[node].schema));
+        Ok(Some((node, Batch { advances: vec![advance], ..Batch::of(rows) })))
+    }
+
+    fn flow_gathered(&mut self, gathered: &mut Gathered, step: &mut Step) -> Result<(), FoldError> {
+        let batches = std::mem::take(&mut gathered.batches);
+        let node = gathered.node;
+        let Some(batch) = Batch::concat(batches).map_err(|source| self.compute(node, source))?
+        else {
+            return Ok(());
+        };
+        self.flow(node, &batch, step)
+    }
+
+    /// Arrow failed on what the source of a node read.
+    fn compute(&self, node: usize, error: ArrowError) -> FoldError {
+        let reader = match &self.dataflow.nodes[node].operator {
+            NodeOperator::Source(source) => source.reader.clone(),
+            _ => ReaderName(Arc::from(self.dataflow.nodes[node].id.0.as_str())),
+        };
+        FoldError::Compute { reader, source: error }
     }
 
     fn source(&mut self, reader: &ReaderName) -> Result<&mut SourceState, FoldError> {
@@ -240,13 +326,14 @@ impl Fold {
             .ok_or_else(|| FoldError::UnknownReader { reader: reader.clone() })
     }
 
-    fn fold_slice(
+    /// The rows of a slice that its source lets in, with the source's node.
+    fn admit(
         &mut self,
         reader: &ReaderName,
         partition: i32,
         rows: SliceRows,
         step: &mut Step,
-    ) -> Result<(), FoldError> {
+    ) -> Result<(usize, Batch), FoldError> {
         let now = self.dataflow.clock.get();
         let SliceRows { batch, rejected, nulls_skipped } = rows;
         let source = self.source(reader)?;
@@ -280,20 +367,7 @@ impl Fold {
         for letter in letters {
             file(source, letter, step)?;
         }
-        self.flow(node, &admitted.batch, step)
-    }
-
-    /// Passes on a watermark that rose without a row.
-    fn fold_advance(
-        &mut self,
-        reader: &ReaderName,
-        advance: Option<stream::Advance>,
-        step: &mut Step,
-    ) -> Result<(), FoldError> {
-        let Some(advance) = advance else { return Ok(()) };
-        let node = self.source(reader)?.node();
-        let rows = RecordBatch::new_empty(Arc::clone(&self.dataflow.nodes[node].schema));
-        self.flow(node, &Batch { advances: vec![advance], ..Batch::of(rows) }, step)
+        Ok((node, admitted.batch))
     }
 
     /// Hands what a node gave to all that read it.

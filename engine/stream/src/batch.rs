@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int8Array, Int32Array, Int64Array, RecordBatch};
-use arrow::compute::{filter, filter_record_batch};
+use arrow::compute::{concat_batches, filter, filter_record_batch};
 use arrow::error::ArrowError;
 
-use crate::Watermark;
+use crate::{RowKind, Watermark};
 
 /// "Before the row at `position` the watermark rose to `watermark`."
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +106,43 @@ impl Batch {
             }),
             advances: Vec::new(),
         }
+    }
+
+    /// The batches, one behind the other, as one. Rows have origins only if all have.
+    ///
+    /// # Errors
+    /// Those of Arrow's concat kernel, if the columns differ.
+    pub fn concat(mut batches: Vec<Self>) -> Result<Option<Self>, ArrowError> {
+        if batches.len() <= 1 {
+            return Ok(batches.pop());
+        }
+        let mut advances = Vec::with_capacity(batches.iter().map(|it| it.advances.len()).sum());
+        let mut rows_before = 0;
+        for batch in &batches {
+            let moved = |advance: &Advance| Advance {
+                position: advance.position + rows_before,
+                ..*advance
+            };
+            advances.extend(batch.advances.iter().map(moved));
+            rows_before += batch.row_count();
+        }
+        let schema = batches[0].rows.schema();
+        let rows = concat_batches(&schema, batches.iter().map(|batch| &batch.rows))?;
+        let kinds = batches.iter().any(|batch| batch.kinds.is_some()).then(|| {
+            let insert = RowKind::Insert.code();
+            let kinds = batches.iter().flat_map(|batch| {
+                let kind = |row| batch.kinds.as_ref().map_or(insert, |kinds| kinds.value(row));
+                (0..batch.row_count()).map(kind).collect::<Vec<_>>()
+            });
+            kinds.collect::<Vec<_>>().into()
+        });
+        batches.retain(|batch| batch.row_count() > 0);
+        let origins: Option<Vec<&Origin>> = batches.iter().map(|it| it.origin.as_ref()).collect();
+        let origin = origins.map(|origins| Origin {
+            partition: origins.iter().flat_map(|it| it.partition.values()).copied().collect(),
+            offset: origins.iter().flat_map(|it| it.offset.values()).copied().collect(),
+        });
+        Ok(Some(Self { rows, kinds, origin, advances }))
     }
 
     /// Columns of the rows, cheap to clone.

@@ -32,6 +32,11 @@ impl Expression {
         let any: &dyn std::any::Any = self.physical.as_ref();
         any.downcast_ref::<Column>().map(Column::index)
     }
+
+    /// Whether the value depends on the step's time.
+    pub fn reads_clock(&self) -> bool {
+        datafusion::physical_expr_common::physical_expr::is_volatile(&self.physical)
+    }
 }
 
 impl fmt::Debug for Expression {

@@ -241,9 +241,7 @@ impl Driver {
                 self.inbox.allow(index, partition, *to);
             }
         }
-        for it in &entry.items {
-            self.replay_item(it, decoders)?;
-        }
+        self.replay_items(&entry.items, decoders)?;
         Ok(None)
     }
 

@@ -4,13 +4,20 @@
 //! another number of records stops it.
 
 use connectors::SliceDecoder;
-use stream::Item;
+use stream::{Item, SliceRows};
 
-use super::{Driver, WAIT_MAX};
+use super::{Driver, GATHERED_RECORDS, WAIT_MAX};
 use crate::error::RuntimeError;
 use crate::inbox::Piece;
 use crate::journal::JournalItem;
 use crate::recover::Replay;
+
+/// Items of the journal that are folded together.
+#[derive(Default)]
+struct Gathered {
+    items: Vec<(Item, Option<SliceRows>)>,
+    records: u64,
+}
 
 impl Driver {
     pub(super) fn replay(&mut self, mut replay: Replay) -> Result<(), RuntimeError> {
@@ -27,11 +34,8 @@ impl Driver {
                 }
                 Err(error) => return Err(error),
             };
-            for it in entry.items {
-                self.replay_item(&it, &mut decoders)?;
-            }
+            self.replay_items(&entry.items, &mut decoders)?;
             self.show(false);
-            self.watch_memory()?;
             let now = self.clock.monotonic();
             self.look_at_ends()?;
             self.cut_if_due(now)?;
@@ -52,14 +56,37 @@ impl Driver {
         Ok(decoders)
     }
 
-    pub(super) fn replay_item(
+    /// Folds the items of an entry again.
+    pub(super) fn replay_items(
+        &mut self,
+        items: &[JournalItem],
+        decoders: &mut [Option<SliceDecoder>],
+    ) -> Result<(), RuntimeError> {
+        let mut gathered = Gathered::default();
+        for it in items {
+            self.replay_item(it, decoders, &mut gathered)?;
+            if gathered.records >= GATHERED_RECORDS {
+                self.fold_again(&mut gathered)?;
+            }
+        }
+        self.fold_again(&mut gathered)
+    }
+
+    /// Outputs were committed with the entry.
+    fn fold_again(&mut self, gathered: &mut Gathered) -> Result<(), RuntimeError> {
+        let Gathered { items, .. } = std::mem::take(gathered);
+        self.fold.run(items)?;
+        self.watch_memory()
+    }
+
+    fn replay_item(
         &mut self,
         it: &JournalItem,
         decoders: &mut [Option<SliceDecoder>],
+        gathered: &mut Gathered,
     ) -> Result<(), RuntimeError> {
         let Item::Slice { reader, partition, to, records, .. } = &it.item else {
-            // Outputs were committed with the entry.
-            self.fold.step(&it.item, None)?;
+            gathered.items.push((it.item.clone(), None));
             return Ok(());
         };
         let unknown = || crate::fold::FoldError::UnknownReader { reader: reader.clone() };
@@ -70,60 +97,71 @@ impl Driver {
             return Err(unknown().into());
         }
         self.replayed_records += records;
+        gathered.records += records;
         if let Some(carried) = &it.carried {
             let rows = match decoders.get_mut(index).and_then(Option::as_mut) {
                 Some(decoder) => decoder.decode(|| carried.iter())?,
                 None => return Err(unknown().into()),
             };
-            self.fold.step(&it.item, Some(rows))?;
+            gathered.items.push((it.item.clone(), Some(rows)));
         } else {
-            self.replay_slice(&it.item, index, number)?;
+            self.gather_slice(&it.item, (index, number), gathered)?;
         }
         let at = &mut self.readers[index].partitions[number];
         at.position = *to;
         Ok(())
     }
 
-    /// Folds the pieces of a slice as they come from the topic.
-    fn replay_slice(
+    /// Takes the pieces of a slice as they come from the topic.
+    fn gather_slice(
         &mut self,
         item: &Item,
-        reader: usize,
-        partition: usize,
+        (reader, partition): (usize, usize),
+        gathered: &mut Gathered,
     ) -> Result<(), RuntimeError> {
         let Item::Slice { from, to, records, .. } = item else { return Ok(()) };
         let mut found = 0;
         loop {
             let inbox = std::sync::Arc::clone(&self.inbox);
-            let piece = self.inbox.wait(WAIT_MAX, |shared| {
-                let piece = shared.readers[reader][partition].pieces.pop_front()?;
+            let pieces = self.inbox.wait(WAIT_MAX, |shared| {
+                let queue = &mut shared.readers[reader][partition].pieces;
+                let end = queue.iter().position(|piece| matches!(piece, Piece::SliceEnd));
+                let pieces: Vec<Piece> =
+                    queue.drain(..end.map_or(queue.len(), |at| at + 1)).collect();
                 inbox.room_was_made(shared, reader);
-                Some(piece)
+                (!pieces.is_empty()).then_some(pieces)
             });
-            match piece {
-                None => {
-                    self.check_failure()?;
-                    let now = self.clock.monotonic();
-                    self.look_at_ends()?;
-                    self.cut_if_due(now)?;
-                }
-                Some(Piece::Rows(fetched)) => {
-                    found += fetched.records;
-                    self.fold.step(item, Some(fetched.rows))?;
-                    self.watch_memory()?;
-                }
-                Some(Piece::SliceEnd) if found == *records => return Ok(()),
-                Some(Piece::SliceEnd) => {
-                    return Err(RuntimeError::InputGone {
-                        topic: self.readers[reader].topic.clone(),
-                        partition: super::partition_number(partition),
-                        from: *from,
-                        to: *to,
-                        expected: *records,
-                        found,
-                    });
+            let Some(pieces) = pieces else {
+                self.check_failure()?;
+                let now = self.clock.monotonic();
+                self.look_at_ends()?;
+                self.cut_if_due(now)?;
+                continue;
+            };
+            let mut is_over = false;
+            for piece in pieces {
+                match piece {
+                    Piece::Rows(fetched) => {
+                        found += fetched.records;
+                        gathered.items.push((item.clone(), Some(fetched.rows)));
+                    }
+                    Piece::SliceEnd => is_over = true,
                 }
             }
+            if !is_over {
+                continue;
+            }
+            if found == *records {
+                return Ok(());
+            }
+            return Err(RuntimeError::InputGone {
+                topic: self.readers[reader].topic.clone(),
+                partition: super::partition_number(partition),
+                from: *from,
+                to: *to,
+                expected: *records,
+                found,
+            });
         }
     }
 }

@@ -53,3 +53,47 @@ fn a_null_condition_drops_the_row() {
     let keep = BooleanArray::from(vec![Some(true), None, Some(false)]);
     assert_eq!(values(&batch(&[1, 2, 3], &[]).filter(&keep).unwrap()), [1]);
 }
+
+proptest! {
+    #[test]
+    fn batches_are_put_together_with_every_advance_between_the_same_rows(
+        lengths in prop::collection::vec(0..4_usize, 0..6),
+    ) {
+        let (mut batches, mut next) = (Vec::new(), 0);
+        for length in &lengths {
+            let numbers: Vec<i64> = (next..).take(*length).collect();
+            next += i64::try_from(*length).unwrap();
+            // The watermark's number is the first row after it.
+            batches.push(batch(&numbers, &[(*length, next)]));
+        }
+        let Some(whole) = Batch::concat(batches).unwrap() else {
+            prop_assert!(lengths.is_empty());
+            return Ok(());
+        };
+        prop_assert_eq!(values(&whole), (0..next).collect::<Vec<_>>());
+        prop_assert_eq!(whole.advances.len(), lengths.len());
+        for advance in &whole.advances {
+            prop_assert_eq!(i64::try_from(advance.position).unwrap(), advance.watermark.0);
+        }
+    }
+}
+
+#[test]
+fn kinds_and_origins_are_put_together() {
+    let origin = |partition, offset: i64| {
+        Some(Origin { partition: vec![partition].into(), offset: vec![offset].into() })
+    };
+    let first = Batch { origin: origin(0, 7), ..batch(&[1], &[]) };
+    let kinds = Some(vec![RowKind::Delete.code()].into());
+    let second = Batch { origin: origin(1, 3), kinds, ..batch(&[2], &[]) };
+    // Who only says that time passed has no origin, and takes none from others.
+    let silent = batch(&[], &[(0, 9)]);
+    let whole = Batch::concat(vec![first.clone(), silent, second.clone()]).unwrap().unwrap();
+    let kinds = whole.kinds.expect("one batch has kinds");
+    assert_eq!(kinds.values(), &[RowKind::Insert.code(), RowKind::Delete.code()]);
+    let origin = whole.origin.expect("both have one");
+    assert_eq!(origin.partition.values(), &[0, 1]);
+    assert_eq!(origin.offset.values(), &[7, 3]);
+    let without = Batch::concat(vec![first, Batch { origin: None, ..second }]).unwrap().unwrap();
+    assert!(without.origin.is_none());
+}
