@@ -421,3 +421,30 @@ fn a_store_that_does_not_answer_stops_no_commit() {
     assert!(again.contains("\"replayed_records\":0"), "{again}");
     assert_eq!(folder.lines("copies").len(), 4);
 }
+
+#[test]
+fn a_store_that_is_slow_stops_no_commit_and_gets_fewer_snapshots() {
+    let Some(s3) = S3::start_slow(500) else { return };
+    let folder = remote(", checkpoint_interval: 1ms, commit_interval: 20ms");
+    click(&folder, &[("a", 1, 0)]);
+    let mut run = Running::start(s3.command(&folder, &["run", "--output", "json"], "hush"));
+    run.wait_for("embedded broker");
+    for number in 2..12 {
+        wait_for_lines(&folder, "copies", usize::try_from(number - 1).expect("small"));
+        click(&folder, &[("a", number, number)]);
+    }
+    wait_for_lines(&folder, "copies", 11);
+    run.signal("TERM");
+    let output = run.end();
+    assert_eq!(output.code, 0, "{}", output.err);
+    let again = s3.succeed(&folder, &["run", "--once", "--output", "json"]);
+    assert!(again.contains("\"replayed_records\":0"), "the last one was waited for\n{again}");
+    assert_eq!(folder.lines("copies").len(), 11);
+    let snapshots = s3.succeed(&folder, &["state", "ls", "--output", "json"]);
+    let epochs: Vec<u64> = snapshots.lines().skip(1).filter_map(epoch_of).collect();
+    assert!(epochs.windows(2).any(|two| two[0] > two[1] + 1), "one an epoch\n{snapshots}");
+}
+
+fn epoch_of(line: &str) -> Option<u64> {
+    serde_json::from_str::<Value>(line).ok()?["epoch"].as_u64()
+}

@@ -16,8 +16,13 @@ pub(crate) struct S3 {
 
 impl S3 {
     /// Starts it; none where it is not built, which is said and, with ENGINE_REQUIRE_S3=1, an error.
-    #[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
     pub(crate) fn start() -> Option<Self> {
+        Self::start_slow(0)
+    }
+
+    /// Starts one that answers each request only after so long.
+    #[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
+    pub(crate) fn start_slow(delay_ms: u32) -> Option<Self> {
         let variable = |name: &str| -> Option<OsString> { std::env::var_os(name) };
         let Some(binary) = variable("ENGINE_S3_SERVER") else {
             let is_required = variable("ENGINE_REQUIRE_S3").is_some_and(|value| value == "1");
@@ -29,7 +34,7 @@ impl S3 {
         std::fs::create_dir(buckets.path().join("bucket")).expect("a folder");
         let mut server = Command::new(binary)
             .arg(buckets.path())
-            .args(["tester", "hush"])
+            .args(["tester", "hush", &delay_ms.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
