@@ -31,7 +31,8 @@ pub struct LoadOptions {
 /// A project, its texts, and everything there is to say about it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// `None` if there is an error among the diagnostics.
+    /// `None` if there is an error among the diagnostics, other than that there is nothing to run: a
+    /// folder without sources and models has a runtime all the same.
     pub project: Option<Project>,
     /// The texts, for quoting.
     pub files: Files,
@@ -47,6 +48,9 @@ impl Loaded {
         self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
     }
 }
+
+/// The code of a project without sources and models.
+pub const EMPTY_PROJECT: &str = "E0010";
 
 /// One file of a project as it was read.
 #[derive(Clone, Debug)]
@@ -95,7 +99,8 @@ fn finish(mut loaded: Loaded) -> Loaded {
     diagnostic::sort(&mut loaded.diagnostics, &loaded.files);
     // A mistake behind an anchor is found once for each of its aliases.
     loaded.diagnostics.dedup();
-    if loaded.has_errors() {
+    let mut errors = loaded.diagnostics.iter().filter(|one| one.level == Level::Error);
+    if errors.any(|one| one.code != EMPTY_PROJECT) {
         loaded.project = None;
     }
     loaded

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::diagnostic::{Diagnostic, Level, sort};
 use catalog::graph::select::select;
-use catalog::load::load;
+use catalog::load::{EMPTY_PROJECT, load};
 use catalog::place::Files;
 use catalog::project::Project;
 use planner::dataflow::Dataflow;
@@ -89,7 +89,8 @@ impl Checked {
         }
     }
 
-    /// The project even if its SQL has mistakes, for what needs to know only its topics.
+    /// The project even if its SQL has mistakes or it has no models, for what needs to know only its
+    /// topics and its cluster.
     ///
     /// # Errors
     /// [`Error::Project`] if its files have mistakes.
@@ -123,8 +124,8 @@ impl Checked {
 
     /// Whether there is no file of a project at all.
     pub(crate) fn is_empty(&self) -> bool {
-        let errors = self.diagnostics.iter().filter(|one| one.level == Level::Error);
-        errors.clone().count() > 0 && errors.clone().all(|one| one.code == "E0010")
+        self.files.iter().count() == 0
+            && self.diagnostics.iter().all(|one| one.code == EMPTY_PROJECT)
     }
 
     /// The resolved project, for the journal. Variables stand in it only as far as the SQL uses them:

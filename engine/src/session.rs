@@ -84,11 +84,7 @@ impl Session {
     }
 
     /// The embedded broker of `folder`.
-    pub(crate) fn embedded(
-        folder: &Path,
-        settings: &BrokerSettings,
-        stay: Stay,
-    ) -> Result<Self, Error> {
+    fn embedded(folder: &Path, settings: &BrokerSettings, stay: Stay) -> Result<Self, Error> {
         let config = broker_config(folder, settings, stay)?;
         match open_broker(&config) {
             Ok(broker) => {

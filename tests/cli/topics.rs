@@ -191,3 +191,16 @@ fn a_broken_pipe_is_no_error() {
     let output = reader.end();
     assert_eq!((output.code, output.err.as_str()), (0, ""));
 }
+
+#[test]
+fn a_root_file_alone_says_where_topics_are() {
+    let folder = Folder::new();
+    let kafka = "project: {name: p}\nruntime: {kafka: {bootstrap_servers: \"127.0.0.1:1\"}}\n";
+    folder.write("stream_project.yml", kafka);
+    for arguments in [&["topic", "create", "t"][..], &["topic", "list"], &["debug"]] {
+        let output = folder.engine(arguments);
+        assert_ne!(output.code, 0, "{arguments:?}: {}", output.out);
+    }
+    assert!(folder.engine(&["debug"]).out.contains("127.0.0.1:1"), "debug says where it looks");
+    assert!(!folder.path().join(".engine/broker").exists(), "it is not that of the folder");
+}

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 
 use broker::Port;
-use catalog::project::runtime::BrokerSettings;
 
 use super::arguments::BrokerArguments;
 use super::{Context, Scope};
@@ -13,20 +12,13 @@ use crate::{Error, Stay, signals};
 
 pub(crate) fn run(context: &Context, arguments: &BrokerArguments) -> Result<ExitCode, Error> {
     let engine = context.open(Scope::default())?;
-    let checked = engine.check();
-    let settings = match checked.declared() {
-        Ok(project) => {
-            if project.runtime.kafka.is_some() {
-                context.screen.warn(
-                    "the project names a Kafka of its own: its commands do not use this broker",
-                );
-            }
-            project.runtime.broker.clone()
-        }
-        Err(_) if checked.is_empty() => BrokerSettings::default(),
-        Err(error) => return Err(error),
-    };
-    let mut config = broker_config(engine.folder(), &settings, Stay::Lasting)?;
+    let project = engine.check().declared()?;
+    if project.runtime.kafka.is_some() {
+        context
+            .screen
+            .warn("the project names a Kafka of its own: its commands do not use this broker");
+    }
+    let mut config = broker_config(engine.folder(), &project.runtime.broker, Stay::Lasting)?;
     if let Some(listen) = arguments.listen {
         config.host = listen.ip();
         config.port = if listen.port() == 0 { Port::Any } else { Port::Exactly(listen.port()) };

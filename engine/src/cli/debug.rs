@@ -27,8 +27,8 @@ pub(crate) fn run(context: &Context, arguments: &DebugArguments) -> Result<ExitC
         snapshots(&mut findings, &engine);
     }
     match engine.check().declared() {
+        Ok(_) if engine.check().is_empty() => {}
         Ok(project) => connection::check(&mut findings, &engine, project),
-        Err(_) if engine.check().is_empty() => {}
         Err(_) => findings.bad(
             "the connection is not known while the project's files have mistakes",
             "see `engine check`",

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalog::project::Project;
-use catalog::project::runtime::BrokerSettings;
 use connectors::admin::Admin;
 use planner::dataflow::Dataflow;
 use serde_json::json;
@@ -45,22 +44,15 @@ pub(crate) fn run(context: &Context, arguments: &TopicArguments) -> Result<ExitC
 pub(crate) struct Place<'a> {
     pub(crate) session: Session,
     pub(crate) admin: Admin,
-    project: Option<&'a Project>,
+    project: &'a Project,
     dataflow: Option<&'a Dataflow>,
 }
 
 impl<'a> Place<'a> {
     pub(crate) fn open(engine: &'a Engine) -> Result<Self, Error> {
         let checked = engine.check();
-        let project = match checked.declared() {
-            Ok(project) => Some(project),
-            Err(_) if checked.is_empty() => None,
-            Err(error) => return Err(error),
-        };
-        let session = match project {
-            Some(project) => Session::open(engine.folder(), project, Stay::Brief)?,
-            None => Session::embedded(engine.folder(), &BrokerSettings::default(), Stay::Brief)?,
-        };
+        let project = checked.declared()?;
+        let session = Session::open(engine.folder(), project, Stay::Brief)?;
         let admin = Admin::open(session.cluster())?;
         let dataflow = checked.dataflow().ok();
         Ok(Self { session, admin, project, dataflow })
@@ -73,10 +65,7 @@ impl<'a> Place<'a> {
 
     /// The topic for writing; one of the project's is created with a note.
     pub(crate) fn ensure(&self, context: &Context, topic: &str) -> Result<(), Error> {
-        let Some(project) = self.project else {
-            return topics::existing(&self.admin, topic).map(|_| ());
-        };
-        if let Some(made) = topics::ensure(&self.admin, topic, project, self.dataflow)? {
+        if let Some(made) = topics::ensure(&self.admin, topic, self.project, self.dataflow)? {
             let partitions = count(made.partitions, "partition");
             context.screen.note(&format!("created topic {topic} ({partitions})"));
         }
@@ -91,14 +80,7 @@ fn create(
 ) -> Result<(), Error> {
     let topic = &arguments.topic;
     let cluster = place.session.cluster();
-    let mut spec = match place.project {
-        Some(project) => topics::declared(topic, project, place.dataflow, cluster),
-        None => connectors::admin::TopicSpec {
-            name: topic.clone(),
-            partitions: Some(1),
-            ..connectors::admin::TopicSpec::default()
-        },
-    };
+    let mut spec = topics::declared(topic, place.project, place.dataflow, cluster);
     spec.partitions = arguments.partitions.or(spec.partitions);
     spec.replication_factor = arguments.replication_factor.or(spec.replication_factor);
     spec.config.extend(topics::settings(&arguments.config)?);
