@@ -51,7 +51,13 @@ public final class FlinkBench {
       }
     }
     double ready = sinceStart();
-    inserts.execute().await();
+    try {
+      inserts.execute().await();
+    } catch (Exception error) {
+      // The cluster's threads would keep the process.
+      error.printStackTrace();
+      System.exit(1);
+    }
     System.out.printf(
         "flink: %.2f CPU s, %.2f s wall (job submitted after %.2f s), peak RSS %d MB%n",
         cpuSeconds(), sinceStart(), ready, peakKibibytes() / 1000);

@@ -60,7 +60,7 @@ run_flink() {
   java -Xmx4g "${opens[@]}" -Dlog4j.configurationFile="$scratch/log4j2.properties" -Duser.timezone=UTC \
     -cp "$work/classes:$FLINK/lib/*:$work/connector/*" FlinkBench \
     -c execution.runtime-mode=STREAMING -c table.local-time-zone=UTC -c state.backend.type=hashmap \
-    -c pipeline.object-reuse=true -c table.optimizer.reuse-optimize-block-with-digest-enabled=true \
+    -c restart-strategy.type=disable -c pipeline.object-reuse=true -c table.optimizer.reuse-optimize-block-with-digest-enabled=true \
     "$@"
 }
 
