@@ -13,10 +13,9 @@
 
 mod keys;
 mod snapshot;
+mod timetable;
 pub(super) mod migrate;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -39,6 +38,7 @@ use crate::operator::{
 use crate::row_store::RowStore;
 use crate::slots::slot;
 use keys::{Found, Keys, Timer, VersionRow};
+use timetable::{Timetable, Waiting};
 
 /// Port of the left side.
 const LEFT: usize = 0;
@@ -56,7 +56,7 @@ pub(crate) struct TemporalJoin {
     left_rows: RowStore,
     version_rows: RowStore,
     /// Left rows that wait, and the timers that versions have set.
-    waiting: BinaryHeap<Reverse<Waiting>>,
+    waiting: Timetable,
     /// Number of the next row, of either side.
     next_arrival: u64,
     fired: Fired,
@@ -79,16 +79,6 @@ struct Spec {
     /// The same of the versions.
     right_columns: Vec<usize>,
     output: Vec<JoinColumn>,
-}
-
-/// What waits for the watermark. The order is that of firing; arrival numbers are unique.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Waiting {
-    time: i64,
-    arrival: u64,
-    key: u32,
-    /// The left row; `None` is a version's timer.
-    row: Option<u32>,
 }
 
 /// What one advance fires: scratch that is kept for its memory.
@@ -155,7 +145,7 @@ impl TemporalJoin {
             keys: Keys::new(join.before_first),
             left_rows: spec.new_left_rows(),
             version_rows: spec.new_version_rows(),
-            waiting: BinaryHeap::new(),
+            waiting: Timetable::new(),
             next_arrival: 0,
             fired: Fired::default(),
             spec,
@@ -213,7 +203,7 @@ impl TemporalJoin {
         if waiting.row.is_some() {
             self.keys.add_waiting(waiting.key);
         }
-        self.waiting.push(Reverse(waiting));
+        self.waiting.push(waiting);
     }
 
     /// Fires what the watermark has reached, then passes it on.
@@ -225,13 +215,7 @@ impl TemporalJoin {
     /// Fires every key whose timer the watermark has reached.
     fn fire(&mut self, watermark: Watermark, joined: &mut Joined) {
         let mut fired = std::mem::take(&mut self.fired);
-        while let Some(Reverse(first)) = self.waiting.peek() {
-            if first.time > watermark.0 {
-                break;
-            }
-            fired.due.push(*first);
-            self.waiting.pop();
-        }
+        self.waiting.take_due(watermark, &mut fired.due);
         if !fired.due.is_empty() {
             self.release(&mut fired, joined);
             for key in &fired.keys {
@@ -380,12 +364,12 @@ impl Operator for TemporalJoin {
 
     fn end_of_input(&mut self, output: &mut Output) -> Result<(), OperatorError> {
         let mut fired = std::mem::take(&mut self.fired);
-        fired.due =
-            std::mem::take(&mut self.waiting).into_sorted_vec().into_iter().map(|r| r.0).collect();
-        fired.due.reverse();
+        let all = std::mem::replace(&mut self.waiting, Timetable::new());
+        fired.due.extend(all.iter());
+        fired.due.sort_unstable();
         // Rows leave at the present watermark: no version is deleted and no timer is spent.
         let timers = fired.due.iter().filter(|waiting| waiting.row.is_none());
-        self.waiting = timers.map(|waiting| Reverse(*waiting)).collect();
+        timers.for_each(|timer| self.waiting.push(*timer));
         let mut joined = Joined::default();
         self.release(&mut fired, &mut joined);
         for key in &fired.keys {
@@ -398,7 +382,7 @@ impl Operator for TemporalJoin {
     fn size(&self) -> StateSize {
         let rows = self.left_rows.live_rows() + self.version_rows.live_rows();
         let bytes = self.left_rows.bytes() + self.version_rows.bytes() + self.keys.bytes();
-        let waiting = self.waiting.len() * size_of::<Reverse<Waiting>>();
+        let waiting = self.waiting.len() * size_of::<Waiting>();
         StateSize { rows: rows as u64, bytes: (bytes + waiting) as u64 }
     }
 

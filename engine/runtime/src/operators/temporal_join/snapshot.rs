@@ -4,8 +4,6 @@
 //! number. `left`: waiting rows in order of arrival. `versions`: the versions of each key in order of
 //! time. `timers`: what versions have set.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt64Array};
@@ -14,7 +12,8 @@ use arrow::error::ArrowError;
 use state::Table;
 
 use super::keys::{KeyState, Keys, Timer, Version, VersionRow};
-use super::{Spec, TemporalJoin, Waiting};
+use super::timetable::{Timetable, Waiting};
+use super::{Spec, TemporalJoin};
 use crate::key::EncodedKeys;
 use crate::operator::FrozenState;
 use crate::row_store::RowStore;
@@ -31,7 +30,7 @@ pub(super) struct Frozen {
     states: Slots<Option<KeyState>>,
     left_rows: RowStore,
     version_rows: RowStore,
-    waiting: BinaryHeap<Reverse<Waiting>>,
+    waiting: Timetable,
     next_arrival: u64,
 }
 
@@ -59,7 +58,7 @@ impl Frozen {
     }
 
     fn left(&self) -> Result<RecordBatch, ArrowError> {
-        let waiting = self.waiting.iter().map(|waiting| waiting.0);
+        let waiting = self.waiting.iter();
         let mut rows: Vec<(Waiting, u32)> =
             waiting.filter_map(|waiting| Some((waiting, waiting.row?))).collect();
         rows.sort_unstable_by_key(|(waiting, _)| waiting.arrival);
@@ -148,7 +147,7 @@ pub(super) fn restore(operator: &mut TemporalJoin, tables: &[Table]) -> Result<(
     operator.keys = Keys::new(spec.before_first);
     operator.left_rows = spec.new_left_rows();
     operator.version_rows = spec.new_version_rows();
-    operator.waiting.clear();
+    operator.waiting = Timetable::new();
     for batch in &table(tables, PROGRESS)?.batches {
         let next = batch
             .column_by_name("next_arrival")
