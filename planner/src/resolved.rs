@@ -56,7 +56,10 @@ pub fn read(text: &str) -> Result<Dataflow, String> {
         let error = diagnostics.iter().find(|one| one.level == Level::Error);
         error.map_or_else(|| "it has no models".to_owned(), |one| one.message.clone())
     };
-    let Some(project) = loaded.project else { return Err(first(&loaded.diagnostics)) };
+    let is_whole = !loaded.has_errors();
+    let Some(project) = loaded.project.filter(|_| is_whole) else {
+        return Err(first(&loaded.diagnostics));
+    };
     let planned = plan(&project, &PlanOptions { select, ..PlanOptions::default() });
     planned.dataflow.ok_or_else(|| first(&planned.diagnostics))
 }

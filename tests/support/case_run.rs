@@ -133,7 +133,7 @@ impl<'a> Runner<'a> {
                     let (item, rows) = reader(&mut readers, &first.source)?.slice(&records)?;
                     (item, Some(rows))
                 }
-                other => (self.plain_item(other, &mut readers)?, None),
+                other => (plain_item(other, &mut readers)?, None),
             });
             from = to;
             let is_over = match (restore, cut) {
@@ -167,28 +167,6 @@ impl<'a> Runner<'a> {
             Cut::Each => from + 1,
             Cut::Random(_) => from + 1 + random.below(whole - from),
         }
-    }
-
-    fn plain_item(
-        &self,
-        item: &CaseItem,
-        readers: &mut BTreeMap<String, Reader>,
-    ) -> Result<Item, String> {
-        let mut name = |source: &String| reader(readers, source).map(|reader| reader.name.clone());
-        Ok(match item {
-            CaseItem::Idle(source, partition) => {
-                Item::Idle { reader: name(source)?, partition: *partition }
-            }
-            CaseItem::Active(source, partition) => {
-                Item::Active { reader: name(source)?, partition: *partition }
-            }
-            CaseItem::Partitions(source, count) => {
-                Item::Partitions { reader: name(source)?, count: *count }
-            }
-            CaseItem::Clock(now) => Item::Clock(ProcessingTime(*now)),
-            CaseItem::EndOfInput => Item::EndOfInput,
-            CaseItem::Record(_) => return Err("a record is a slice".to_owned()),
-        })
     }
 
     /// As many partitions as the case names before the first record, but at least one.
@@ -350,6 +328,25 @@ fn reader<'a>(
     source: &str,
 ) -> Result<&'a mut Reader, String> {
     readers.get_mut(source).ok_or_else(|| format!("no model reads source `{source}`"))
+}
+
+/// The item of a step that is no slice.
+fn plain_item(item: &CaseItem, readers: &mut BTreeMap<String, Reader>) -> Result<Item, String> {
+    let mut name = |source: &String| reader(readers, source).map(|reader| reader.name.clone());
+    Ok(match item {
+        CaseItem::Idle(source, partition) => {
+            Item::Idle { reader: name(source)?, partition: *partition }
+        }
+        CaseItem::Active(source, partition) => {
+            Item::Active { reader: name(source)?, partition: *partition }
+        }
+        CaseItem::Partitions(source, count) => {
+            Item::Partitions { reader: name(source)?, count: *count }
+        }
+        CaseItem::Clock(now) => Item::Clock(ProcessingTime(*now)),
+        CaseItem::EndOfInput => Item::EndOfInput,
+        CaseItem::Record(_) => return Err("a record is a slice".to_owned()),
+    })
 }
 
 fn record_of(item: &CaseItem) -> Option<&CaseRecord> {
