@@ -11,7 +11,7 @@ use catalog::project::secret::Secret;
 use crate::TransactionSettings;
 
 /// How many bytes all partitions of one reader may hold fetched and not yet decoded.
-const FETCH_BUDGET_BYTES: usize = 64 << 20;
+const FETCH_BUDGET_BYTES: usize = 32 << 20;
 
 /// What one partition may hold at least: the least that librdkafka's fetches work well with.
 const FETCH_MINIMUM_KIB: usize = 1_024;

@@ -76,6 +76,7 @@ impl TransactionalProducer {
         let calls = Calls::start(&writer, watch);
         let mut this = Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
         this.calls.run("take over the transactional id", |writer| {
+            writer.producer().connect(INIT_TIMEOUT)?;
             writer.producer().init_transactions(INIT_TIMEOUT)
         })?;
         Ok(this)

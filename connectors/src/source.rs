@@ -103,10 +103,13 @@ struct Partition {
     error: Option<KafkaError>,
 }
 
-/// Messages that were taken from the queue and not yet decoded.
+/// Messages that were taken from the queue and not yet polled.
 struct Pending {
     messages: MessageBatch,
     next: usize,
+    /// Where polls end within the messages: the rows of all from one of them on, and how many of the
+    /// rows were polled.
+    decoded: Option<(SliceRows, usize)>,
 }
 
 impl KafkaSource {
@@ -262,7 +265,7 @@ impl KafkaSource {
             }
             // The messages are taken first: they will not come again.
             at.error = polled.error;
-            at.pending = Some(Pending { messages: polled.messages, next: 0 });
+            at.pending = Some(Pending { messages: polled.messages, next: 0, decoded: None });
         }
         let Some(mut pending) = at.pending.take() else { return Ok(Poll::Nothing) };
         let from = pending.next;
@@ -270,9 +273,8 @@ impl KafkaSource {
         while pending.next < room && offset_at(&pending.messages, pending.next) < limit {
             pending.next += 1;
         }
-        let to = pending.next;
-        let fetched = (from < to).then(|| self.decode(partition, &pending.messages, from, to));
-        if to < pending.messages.len() {
+        let fetched = (from < pending.next).then(|| self.fetched(partition, &mut pending, from));
+        if pending.next < pending.messages.len() {
             self.partitions[partition].pending = Some(pending);
         }
         let fetched = fetched.transpose()?;
@@ -286,15 +288,26 @@ impl KafkaSource {
         }
     }
 
-    fn decode(
+    /// The messages from `from` to the next one.
+    fn fetched(
         &mut self,
         partition: usize,
-        messages: &MessageBatch,
+        pending: &mut Pending,
         from: usize,
-        to: usize,
     ) -> Result<Fetched, ConnectorError> {
-        let taken = || messages.iter().skip(from).take(to - from);
-        let rows = self.decoder.decode(taken)?;
+        let Pending { messages, next: to, decoded } = pending;
+        let (to, end) = (*to, messages.len());
+        let taken = || messages.range(from..to);
+        let rows = if to == end && decoded.is_none() {
+            self.decoder.decode(taken)?
+        } else {
+            // A replay's slices are short: decoding each by itself would cost twice as much.
+            let decoded = match decoded {
+                Some(decoded) => decoded,
+                None => decoded.insert((self.decoder.decode(|| messages.range(from..end))?, 0)),
+            };
+            self.decoder.cut(decoded, offset_at(messages, to), taken)
+        };
         let carried = self.spec.is_carrying.then(|| {
             let mut carried = OwnedMessages::new();
             taken().for_each(|message| carried.push(message));
@@ -354,6 +367,36 @@ impl SliceDecoder {
             rejected: kept(&rejected, messages),
             nulls_skipped: decoded.nulls_skipped as u64,
         })
+    }
+}
+
+impl SliceDecoder {
+    /// Of decoded records and how many of their rows were cut off before: the next ones, up to the
+    /// offset `end`. Their `messages` are asked for what has no row.
+    fn cut<'a, I>(
+        &self,
+        (decoded, cut): &mut (SliceRows, usize),
+        end: i64,
+        messages: impl Fn() -> I,
+    ) -> SliceRows
+    where
+        I: Iterator<Item = Message<'a>>,
+    {
+        let from = *cut;
+        if let Some(origin) = &decoded.batch.origin {
+            *cut = origin.offset.values().partition_point(|offset| *offset < end);
+        }
+        let rejected = decoded.rejected.partition_point(|record| record.offset < end);
+        let is_skipped_null =
+            |message: &Message<'_>| message.payload.is_none() && !self.copies.is_skipped(message);
+        SliceRows {
+            batch: decoded.batch.slice_rows(from, *cut),
+            rejected: decoded.rejected.drain(..rejected).collect(),
+            nulls_skipped: match decoded.nulls_skipped {
+                0 => 0,
+                _ => messages().filter(is_skipped_null).count() as u64,
+            },
+        }
     }
 }
 
@@ -428,3 +471,6 @@ fn partition_count(cluster: &Cluster, spec: &SourceSpec) -> Result<usize, Connec
     let topic = metadata.topics.iter().find(|topic| topic.exists()).ok_or_else(missing)?;
     Ok(topic.partitions.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Distrust, ErrorCode, Failure, KafkaError};
-use crate::librdkafka::client::{Client, Kind};
+use crate::librdkafka::client::{Client, Kind, Topics};
 use crate::librdkafka::consume::{NativeMessages, Queue};
 use crate::librdkafka::describe;
 use crate::librdkafka::failure;
@@ -279,7 +279,7 @@ impl Consumer {
         topic: Option<&str>,
         timeout: Duration,
     ) -> Result<ClusterMetadata, KafkaError> {
-        self.client.metadata(topic, timeout)
+        self.client.metadata(topic.map_or(Topics::All, Topics::One), timeout)
     }
 
     /// Topics by name, with their ids. An unknown topic is no error: its own one tells.

@@ -93,7 +93,12 @@ impl MessageBatch {
 
     /// All messages in offset order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
-        self.messages.iter()
+        self.range(0..self.len())
+    }
+
+    /// The messages with these indices, in offset order; none if there is not each of them.
+    pub fn range(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Message<'_>> {
+        self.messages.range(range)
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::consumer::{MAX_EVENTS, PartitionOffset, undelivered};
 use crate::encode::Encoded;
 use crate::error::{ErrorCode, Failure, KafkaError};
-use crate::librdkafka::client::{Client, Kind};
+use crate::librdkafka::client::{Client, Kind, Topics};
 use crate::librdkafka::consume::Queue;
 use crate::librdkafka::list::PartitionList;
 use crate::librdkafka::produce::Topic;
@@ -84,6 +84,18 @@ impl Producer {
         }
         let client = Client::open(Kind::Producer, &all)?;
         Ok(Self { events: Queue::of_producer(&client)?, client })
+    }
+
+    /// Waits until a broker is connected and has told of the topics that were opened. What a client
+    /// cannot ask at once, because it is not connected, it asks only half a second later.
+    ///
+    /// # Errors
+    /// [`KafkaError::Call`]: no broker answers within `timeout`.
+    pub fn connect(&self, timeout: Duration) -> Result<(), KafkaError> {
+        // The first answer names the brokers, and librdkafka gives up the connection over which it
+        // came; the second comes from one of them.
+        self.client.metadata(Topics::Opened, timeout)?;
+        self.client.metadata(Topics::Opened, timeout).map(drop)
     }
 
     /// Opens a topic with librdkafka topic settings of its own (e.g. `compression.type`) over the

@@ -187,27 +187,30 @@ impl Client {
         check(code, || "read the group's committed offsets".to_owned())
     }
 
-    /// Brokers, and `topic` or all topics.
+    /// Brokers, and the topics that are asked for.
     pub(crate) fn metadata(
         &self,
-        topic: Option<&str>,
+        topics: Topics<'_>,
         timeout: Duration,
     ) -> Result<ClusterMetadata, KafkaError> {
-        let only = topic.map(|topic| RawTopic::open(self, topic)).transpose()?;
+        let only = match topics {
+            Topics::One(topic) => Some(RawTopic::open(self, topic)?),
+            Topics::All | Topics::Opened => None,
+        };
         let mut metadata = ptr::null();
         // SAFETY: the topic, if any, is alive; librdkafka sets `metadata` only on success.
         let code = unsafe {
             codes::rd_kafka_metadata(
                 self.raw(),
-                c_int::from(topic.is_none()),
+                c_int::from(matches!(topics, Topics::All)),
                 only.as_ref().map_or(ptr::null_mut(), |only| only.rkt.as_ptr()),
                 &raw mut metadata,
                 milliseconds(timeout),
             )
         };
-        check(code, || match topic {
-            Some(topic) => format!("read the metadata of topic `{topic}`"),
-            None => "read the cluster's metadata".to_owned(),
+        check(code, || match topics {
+            Topics::One(topic) => format!("read the metadata of topic `{topic}`"),
+            Topics::All | Topics::Opened => "read the cluster's metadata".to_owned(),
         })?;
         // SAFETY: success means that `metadata` points to a value that lives until destroyed below.
         let answer = cluster_metadata(unsafe { &*metadata });
@@ -242,6 +245,17 @@ impl Client {
         take_error(self, error, || "seek partitions".to_owned())?;
         list.first_error("seek")
     }
+}
+
+/// Topics that are asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Topics<'a> {
+    /// All that there are.
+    All,
+    /// This one.
+    One(&'a str),
+    /// Those that the client has opened.
+    Opened,
 }
 
 /// A topic handle that lives within one call.

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
@@ -323,9 +324,10 @@ impl NativeMessages {
         self.messages.get(index).map(NativeMessage::message)
     }
 
-    /// All messages in order.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
-        self.messages.iter().map(NativeMessage::message)
+    /// Messages in order; none beyond the last.
+    pub(crate) fn range(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Message<'_>> {
+        let messages = self.messages.get(range).unwrap_or_default();
+        messages.iter().map(NativeMessage::message)
     }
 }
 
