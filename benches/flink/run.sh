@@ -68,6 +68,8 @@ start_kafka() {
   coproc KAFKA { "$root/tests/kafka/kafka.sh" serve "$scratch/kafka"; }
   kafka_pid="$KAFKA_PID"
   exec {to_kafka}>&"${KAFKA[1]}"
+  # The broker ends when nobody holds its standard input.
+  eval "exec ${KAFKA[1]}>&-"
   read -r _ brokers <&"${KAFKA[0]}"
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) rate: f64,
     /// Events of a session beyond its first, on average.
     pub(crate) session_rest: f64,
+    /// So many of the first events are sessions of their own.
+    pub(crate) lone: u64,
     /// Seed.
     pub(crate) seed: u64,
 }
@@ -79,7 +81,7 @@ pub(crate) struct Settings {
 impl Default for Settings {
     /// As Flink was measured, without an event.
     fn default() -> Self {
-        Self { events: 0, products: 5_000, rate: 500.0, session_rest: 9.0, seed: 7 }
+        Self { events: 0, products: 5_000, rate: 500.0, session_rest: 9.0, lone: 0, seed: 7 }
     }
 }
 
@@ -414,7 +416,8 @@ impl Clickstream {
         self.next_session += 1;
         let users = (self.settings.events / 20).max(50);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-        let events_left = 1 + (random.exponential() * self.settings.session_rest) as u64;
+        let rest = (random.exponential() * self.settings.session_rest) as u64;
+        let events_left = if self.next_session <= self.settings.lone { 1 } else { 1 + rest };
         Session {
             id,
             user: (random.unit() >= 0.45).then(|| random.below(users)),
