@@ -45,7 +45,7 @@ pub(crate) use identity::Identity;
 pub(crate) use snapshots::Schedule;
 
 /// An epoch is cut when this many bytes wait for its commit.
-const EPOCH_BYTES: u64 = 64 << 20;
+const EPOCH_BYTES: u64 = 32 << 20;
 
 /// An epoch is cut when it has this many items.
 const EPOCH_ITEMS: usize = 10_000;
@@ -59,6 +59,14 @@ const LEASE_COMMIT_INTERVALS: u32 = 3;
 /// Pieces are folded together until they have so many records: alone, each would cost its own way
 /// through all operators.
 const GATHERED_RECORDS: u64 = 2_048;
+
+/// Where commits take longer than their interval, one after the other would leave broker and client
+/// no time for anything else: the next waits half as long as the last took, but no longer than this.
+const PAUSE_AFTER_COMMIT_MAX: Duration = Duration::from_millis(25);
+
+/// The first rows after a pause, or of a run, do not wait for a commit interval; but while more is
+/// there already, so long a part of it.
+const BACKLOG_WAITS_PER_INTERVAL: u32 = 10;
 
 /// How long the fold waits at most before it looks at its timers.
 const WAIT_MAX: Duration = Duration::from_millis(500);
@@ -165,10 +173,6 @@ impl PartitionView {
 }
 
 /// The fold's thread.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "what the open epoch has, and what the process may do"
-)]
 pub(crate) struct Driver {
     fold: Fold,
     lineage: Lineage,
@@ -185,8 +189,8 @@ pub(crate) struct Driver {
     kept_bytes: Arc<AtomicU64>,
     snapshots: Schedule,
     items: Vec<JournalItem>,
-    /// Whether the open epoch has records or rows.
-    has_rows: bool,
+    /// Since when the open epoch has had records or rows.
+    rows_since: Option<Duration>,
     /// Whether it has rows for an output.
     has_outputs: bool,
     /// When the last epoch that had some was cut.
@@ -199,6 +203,9 @@ pub(crate) struct Driver {
     last_board: Duration,
     first_epoch: Epoch,
     committed: Epoch,
+    /// When it was, and how long after its cut, as far as it is known.
+    committed_at: Duration,
+    commit_took: Duration,
     base: Counters,
     replayed_records: u64,
     /// The journal's items are folded again, and no other may come between them.
@@ -243,6 +250,8 @@ impl Driver {
             readers,
             first_epoch: committed,
             committed,
+            committed_at: Duration::ZERO,
+            commit_took: Duration::ZERO,
             identity,
             local,
             has_hint: false,
@@ -258,7 +267,7 @@ impl Driver {
             kept_bytes,
             snapshots,
             items: Vec::new(),
-            has_rows: false,
+            rows_since: None,
             has_outputs: false,
             last_outputs_cut: None,
             carried_bytes: 0,
@@ -420,7 +429,8 @@ impl Driver {
     /// Takes what is folded next: versions first, then the partition whose event time is least; small
     /// pieces of several partitions at once. Nothing where ends, commits, a failure or a stop came.
     fn choose(&self, wait: Duration) -> Vec<Chosen> {
-        let is_blocked = (self.is_epoch_full() || self.is_memory_tight() && self.has_rows)
+        let is_blocked = (self.is_epoch_full()
+            || self.is_memory_tight() && self.rows_since.is_some())
             && self.is_commit_under_way();
         let mut order: Vec<(bool, i64, usize, usize)> = Vec::new();
         for (reader, view) in self.readers.iter().enumerate() {
@@ -451,7 +461,7 @@ impl Driver {
                 }
                 let piece = shared.readers[*reader][*partition].pieces.pop_front();
                 let Some(piece) = piece else { continue };
-                inbox.room_was_made(shared, *reader);
+                inbox.pieces_were_taken(shared, *reader, *partition);
                 if let Piece::Rows(fetched) = piece {
                     records += fetched.records;
                     chosen.push((*reader, *partition, fetched));
@@ -486,7 +496,7 @@ impl Driver {
             let carried = fetched.carried;
             self.carried_bytes += carried.as_ref().map_or(0, arrow_kafka::OwnedMessages::bytes);
             self.items.push(JournalItem { item, carried });
-            self.has_rows = true;
+            self.rows_since.get_or_insert(self.clock.monotonic());
             let at = &mut self.readers[reader].partitions[partition];
             at.position = fetched.to;
             at.is_idle = false;
@@ -511,7 +521,8 @@ impl Driver {
 
     fn send(&mut self, step: Step) -> Result<(), RuntimeError> {
         if !step.outputs.is_empty() {
-            (self.has_rows, self.has_outputs) = (true, true);
+            self.rows_since.get_or_insert(self.clock.monotonic());
+            self.has_outputs = true;
         }
         let epoch = self.identity.epoch;
         let rows = step.outputs.into_iter().map(ToEncode::Rows);
@@ -542,7 +553,11 @@ impl Driver {
         let now = self.clock.monotonic();
         {
             let shared = self.inbox.lock();
-            self.committed = shared.committed.unwrap_or(self.committed).max(self.committed);
+            if let Some(committed) = shared.committed.filter(|epoch| *epoch > self.committed) {
+                self.committed = committed;
+                self.committed_at = now;
+                self.commit_took = now.saturating_sub(self.last_cut);
+            }
             for (reader, view) in self.readers.iter_mut().enumerate() {
                 for (partition, at) in view.partitions.iter_mut().enumerate() {
                     let inbox = &shared.readers[reader][partition];
@@ -611,8 +626,9 @@ impl Driver {
             self.push(self.identity.renewal());
             return self.cut();
         }
-        let is_due =
-            self.has_rows && (self.is_memory_tight() || self.until_rows_are_due(now).is_zero());
+        let is_due = self
+            .until_rows_are_due(now)
+            .is_some_and(|wait| wait.is_zero() || self.is_memory_tight());
         if is_due || self.is_epoch_full() { self.cut() } else { Ok(()) }
     }
 
@@ -623,18 +639,29 @@ impl Driver {
         }
         let renewal = self.last_cut + self.identity.lease / RENEWALS_PER_LEASE;
         let wait = renewal.saturating_sub(now).min(WAIT_MAX);
-        if self.has_rows { wait.min(self.until_rows_are_due(now)) } else { wait }
+        self.until_rows_are_due(now).map_or(wait, |rows| wait.min(rows))
     }
 
-    fn until_rows_are_due(&self, now: Duration) -> Duration {
-        let wait = |last: Option<Duration>| {
-            last.map_or(Duration::ZERO, |last| {
-                (last + self.options.commit_interval).saturating_sub(now)
-            })
+    /// How long what the open epoch has may wait for its cut; none if it has nothing.
+    fn until_rows_are_due(&self, now: Duration) -> Option<Duration> {
+        let since = self.rows_since?;
+        let interval = self.options.commit_interval;
+        let until = |moment: Option<Duration>| {
+            moment.map_or(Duration::ZERO, |moment| moment.saturating_sub(now))
         };
-        let rows = wait(self.last_rows_cut);
+        let after = |last: Option<Duration>| until(last.map(|last| last + interval));
         // Records that gave nothing to see keep the first row to see from nobody.
-        if self.has_outputs { rows.min(wait(self.last_outputs_cut)) } else { rows }
+        let outputs = if self.has_outputs { after(self.last_outputs_cut) } else { Duration::MAX };
+        let wait = after(self.last_rows_cut).min(outputs);
+        if self.commit_took > interval {
+            let pause = (self.commit_took / 2).min(PAUSE_AFTER_COMMIT_MAX);
+            return Some(wait.max(until(Some(self.committed_at + pause))));
+        }
+        if wait.is_zero() && self.inbox.has_pieces() {
+            // What is there already goes along, as far as that does not take long.
+            return Some(until(Some(since + interval / BACKLOG_WAITS_PER_INTERVAL)));
+        }
+        Some(wait)
     }
 
     /// Ends the epoch: its entry goes to the encoder behind its outputs.
@@ -652,7 +679,7 @@ impl Driver {
         if std::mem::take(&mut self.has_outputs) {
             self.last_outputs_cut = Some(self.last_cut);
         }
-        if std::mem::take(&mut self.has_rows) {
+        if self.rows_since.take().is_some() {
             self.last_rows_cut = Some(self.last_cut);
         }
         self.carried_bytes = 0;

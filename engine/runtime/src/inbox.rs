@@ -19,10 +19,10 @@ const PIECES_PER_PARTITION: usize = 2;
 
 /// How many it may hold while they are small, as a replay's slices are: else reader and fold would
 /// wait for each other at every one.
-const SMALL_PIECES_PER_PARTITION: usize = 64;
+const SMALL_PIECES_PER_PARTITION: usize = 1_024;
 
 /// Pieces are small while they have fewer records than this together.
-const SMALL_RECORDS: u64 = 4_096;
+const SMALL_RECORDS: u64 = 8_192;
 
 /// What a reader has to say about a partition.
 #[derive(Debug)]
@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     is_following: bool,
     /// Memory is short: a partition holds one piece only.
     is_tight: bool,
+    /// The fold waits: it is woken by a call into the system, which nobody makes in vain.
+    is_fold_waiting: bool,
 }
 
 /// The meeting point of the threads.
@@ -149,8 +151,7 @@ impl Inbox {
     pub(crate) fn allow(&self, reader: usize, partition: usize, to: i64) {
         let mut shared = self.lock();
         shared.readers[reader][partition].slices.push(to);
-        shared.ready[reader] = true;
-        self.readers.notify_all();
+        self.make_ready(&mut shared, reader);
     }
 
     /// Readers go on from these positions, by reader and partition, as far as there is something.
@@ -185,7 +186,7 @@ impl Inbox {
         let inbox = &mut shared.readers[reader][partition];
         inbox.end = None;
         inbox.pieces.push_back(piece);
-        self.fold.notify_one();
+        self.wake_fold(&shared);
     }
 
     /// A reader has come to the end of what is committed in a partition.
@@ -218,6 +219,12 @@ impl Inbox {
         }
     }
 
+    /// Whether any partition holds a piece.
+    pub(crate) fn has_pieces(&self) -> bool {
+        let shared = self.lock();
+        shared.readers.iter().flatten().any(|partition| !partition.pieces.is_empty())
+    }
+
     /// Memory is short, or no longer.
     pub(crate) fn set_tight(&self, is_tight: bool) {
         self.lock().is_tight = is_tight;
@@ -225,8 +232,7 @@ impl Inbox {
 
     /// The reader's client has something.
     pub(crate) fn set_ready(&self, reader: usize) {
-        self.lock().ready[reader] = true;
-        self.readers.notify_all();
+        self.make_ready(&mut self.lock(), reader);
     }
 
     /// Forgets that the client had something; asked before it is polled.
@@ -242,10 +248,29 @@ impl Inbox {
         }
     }
 
-    /// The fold took a piece: there is room again.
-    pub(crate) fn room_was_made(&self, shared: &mut Shared, reader: usize) {
-        shared.ready[reader] = true;
-        self.readers.notify_all();
+    /// The fold has taken pieces of a partition. Its reader is woken only when it can put several:
+    /// threads that wake each other for every piece do little else.
+    pub(crate) fn pieces_were_taken(&self, shared: &mut Shared, reader: usize, partition: usize) {
+        let pieces = &shared.readers[reader][partition].pieces;
+        let is_small = pieces.len() < PIECES_PER_PARTITION
+            || pieces.iter().map(Piece::records).sum::<u64>() < SMALL_RECORDS / 2;
+        if is_small && pieces.len() <= SMALL_PIECES_PER_PARTITION / 2 {
+            self.make_ready(shared, reader);
+        }
+    }
+
+    /// There is something for a reader to do.
+    fn make_ready(&self, shared: &mut Shared, reader: usize) {
+        // A reader that has not looked since it was last told does not wait.
+        if !std::mem::replace(&mut shared.ready[reader], true) {
+            self.readers.notify_all();
+        }
+    }
+
+    fn wake_fold(&self, shared: &Shared) {
+        if shared.is_fold_waiting {
+            self.fold.notify_one();
+        }
     }
 
     /// Waits until `take` finds something, or `timeout` is over.
@@ -258,8 +283,10 @@ impl Inbox {
         if let Some(found) = take(&mut shared) {
             return Some(found);
         }
+        shared.is_fold_waiting = true;
         let waited = self.fold.wait_timeout(shared, timeout);
         shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+        shared.is_fold_waiting = false;
         take(&mut shared)
     }
 

@@ -38,6 +38,7 @@ mod snapshots;
 mod dead_letters;
 
 mod run;
+mod ground;
 mod standby;
 mod replayed;
 mod status;

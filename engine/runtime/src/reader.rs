@@ -11,13 +11,17 @@ use stream::Clock;
 
 use crate::error::RuntimeError;
 use crate::inbox::{Follow, Inbox, Piece};
+use crate::run::{Delivery, RunOptions};
 
 /// How many records one piece holds at most: a micro-batch that fits the caches.
 const PIECE_RECORDS: usize = 8_192;
 
-/// A reader that has caught up lets records gather for so long: what arrives one by one would cost
-/// each its own way through all threads.
-const GATHER: Duration = Duration::from_millis(5);
+/// A reader that has caught up lets records gather: what arrives one by one would cost each its own
+/// way through all threads. Where they wait for their commit anyway, they gather for this part of
+/// its interval, within bounds; else for the least time.
+const GATHERINGS_PER_INTERVAL: u32 = 50;
+const GATHER_MIN: Duration = Duration::from_millis(5);
+const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// Nothing has to gather where one look finds so many records.
 const GATHERED_RECORDS: u64 = 1_024;
@@ -34,6 +38,16 @@ const LOG_END_INTERVAL: Duration = Duration::from_millis(100);
 /// A log's end that was told before the records which the journal names were there is passed over.
 /// If they do not come for so long, the broker is asked where the log ends.
 const END_DOUBT: Duration = Duration::from_secs(1);
+
+/// How long the records of a run gather.
+pub(crate) fn gathering(options: &RunOptions) -> Duration {
+    match options.delivery {
+        Delivery::ExactlyOnce => {
+            (options.commit_interval / GATHERINGS_PER_INTERVAL).clamp(GATHER_MIN, GATHER_MAX)
+        }
+        Delivery::AtLeastOnce => GATHER_MIN,
+    }
+}
 
 /// How far a partition may be read.
 #[derive(Debug, Default)]
@@ -64,6 +78,8 @@ pub(crate) struct Reader {
     inbox: Arc<Inbox>,
     clock: Arc<dyn Clock>,
     log_ends_at: Option<Duration>,
+    /// How long records gather when all are read.
+    gathering: Duration,
     /// Only the slices that the journal names are read.
     is_following: bool,
 }
@@ -84,7 +100,7 @@ impl Reader {
         (topic, mut source): (TopicView, KafkaSource),
         partitions: Vec<(i64, Limits)>,
         inbox: &Arc<Inbox>,
-        clock: &Arc<dyn Clock>,
+        (gathering, clock): (Duration, &Arc<dyn Clock>),
     ) -> Result<Self, RuntimeError> {
         let positions: Vec<i64> = partitions.iter().map(|(position, _)| *position).collect();
         let ready: ReadyCallback = {
@@ -98,8 +114,17 @@ impl Reader {
             .collect();
         let is_following = inbox.is_following();
         let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
-        let log_ends_at = None;
-        Ok(Self { index, topic, source, partitions, inbox, clock, log_ends_at, is_following })
+        Ok(Self {
+            index,
+            topic,
+            source,
+            partitions,
+            inbox,
+            clock,
+            log_ends_at: None,
+            gathering,
+            is_following,
+        })
     }
 
     /// Reads until the inbox closes.
@@ -111,7 +136,7 @@ impl Reader {
             self.inbox.clear_ready(self.index);
             match self.poll_all() {
                 Ok(Some(records)) if records < GATHERED_RECORDS && !self.is_replaying() => {
-                    std::thread::park_timeout(GATHER);
+                    std::thread::park_timeout(self.gathering);
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => self.inbox.wait_ready(self.index, READY_WAIT),

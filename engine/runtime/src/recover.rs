@@ -7,16 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use connectors::JournalTopic;
 use connectors::admin::Admin;
 use planner::dataflow::upgrade::Upgrade;
 use planner::dataflow::{Dataflow, shadow_of};
-use state::{Condition, Listed, Manifest, Snapshots, StateError};
+use state::{Condition, Listed, Manifest, SnapshotId, Snapshots, StateError};
 use stream::{Epoch, Generation, failpoint};
 
 use crate::error::RuntimeError;
-use crate::fold::{Fold, FoldError};
+use crate::fold::Fold;
 use crate::history::{History, Positions};
 use crate::journal::{Entry, JournalError};
 use crate::local::LocalState;
@@ -126,7 +127,7 @@ pub(crate) fn journal_offset(
 /// [`RuntimeError`]: one of the checks failed, or the store or Kafka did not answer.
 pub(crate) fn recover(
     (plan, stage): (&RunPlan, Option<&Stage>),
-    (local, snapshots): (&LocalState, &Snapshots),
+    (local, snapshots, ahead): (&LocalState, &Snapshots, Option<Ahead>),
     (journal, mut history): (&StartOfJournal, History),
     cluster_id: Option<&str>,
     fold: &mut Fold,
@@ -155,7 +156,7 @@ pub(crate) fn recover(
     let listed = snapshots.list()?;
     failpoint::reach("restore.list.after")?;
     let mut notes = Vec::new();
-    let search = Search { plan, stage, snapshots, listed: &listed, cluster_id };
+    let mut search = Search { plan, stage, snapshots, listed: &listed, cluster_id, ahead };
     let mut found = search.restore(&history, fold, &mut notes)?;
     if found.is_none() && !history.is_whole {
         history = journal.reread()?;
@@ -259,12 +260,13 @@ struct Search<'a> {
     snapshots: &'a Snapshots,
     listed: &'a [Listed],
     cluster_id: Option<&'a str>,
+    ahead: Option<Ahead>,
 }
 
 impl<'a> Search<'a> {
     /// Restores the newest snapshot that can be used. Those that cannot are noted.
     fn restore(
-        &self,
+        &mut self,
         history: &History,
         fold: &mut Fold,
         notes: &mut Vec<Note>,
@@ -325,51 +327,76 @@ impl<'a> Search<'a> {
     }
 
     /// A fold with the snapshot's state, or what is wrong with it.
-    fn read(
-        &self,
-        manifest: &Manifest,
-        dataflow: &Arc<Dataflow>,
-    ) -> Result<Result<Fold, String>, RuntimeError> {
-        let tables = match self.snapshots.read(manifest) {
-            Ok(tables) => tables,
-            Err(StateError::Damaged { path, reason }) => {
-                return Ok(Err(format!("`{path}`: {reason}")));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        failpoint::reach("restore.state.before")?;
-        let state = self.state(manifest, (dataflow, tables))?;
-        failpoint::reach("restore.state.after")?;
-        Ok(state.map_err(|error| error.to_string()))
-    }
-
-    /// The snapshot's state as that of our plan.
-    fn state(
-        &self,
-        manifest: &Manifest,
-        (dataflow, tables): (&Arc<Dataflow>, Vec<state::OperatorTables>),
-    ) -> Result<Result<Fold, FoldError>, RuntimeError> {
+    fn read(&mut self, manifest: &Manifest, dataflow: &Arc<Dataflow>) -> Restored {
+        // One that is not wanted has ended before another begins: they share the step's clock.
+        if let Some(restored) = self.ahead.take().and_then(|ahead| ahead.finish(&manifest.id)) {
+            return restored;
+        }
         let about = &manifest.about;
         if about.fingerprint == self.plan.fingerprint {
-            return Ok(restored(dataflow, tables));
+            return restore(self.snapshots, manifest, dataflow);
         }
         let old = Arc::new(dataflow_of(self.plan, &about.fingerprint, &about.project)?);
         let dropped = self.stage.map(Stage::dropped).unwrap_or_default();
-        Ok(restored(&old, tables).and_then(|fold| {
+        Ok(restore(self.snapshots, manifest, &old)?.and_then(|fold| {
             let upgrade = Upgrade::between(&old, dataflow);
-            Fold::migrated(dataflow, fold.snapshot(), &upgrade, &dropped)
+            let migrated = Fold::migrated(dataflow, fold.snapshot(), &upgrade, &dropped);
+            migrated.map_err(|error| error.to_string())
         }))
     }
 }
 
-/// A fold with a state that was written of the same dataflow.
-fn restored(
-    dataflow: &Arc<Dataflow>,
-    tables: Vec<state::OperatorTables>,
-) -> Result<Fold, FoldError> {
+/// A fold, or why the snapshot cannot be used.
+type Restored = Result<Result<Fold, String>, RuntimeError>;
+
+/// A fold with the state of a snapshot that was written of the same dataflow.
+fn restore(snapshots: &Snapshots, manifest: &Manifest, dataflow: &Arc<Dataflow>) -> Restored {
+    let tables = match snapshots.read(manifest) {
+        Ok(tables) => tables,
+        Err(StateError::Damaged { path, reason }) => {
+            return Ok(Err(format!("`{path}`: {reason}")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    failpoint::reach("restore.state.before")?;
     let mut fold = Fold::new(dataflow)?;
-    fold.restore(tables)?;
-    Ok(fold)
+    let restored = fold.restore(tables).map_err(|error| error.to_string());
+    failpoint::reach("restore.state.after")?;
+    Ok(restored.map(|()| fold))
+}
+
+/// The state that a start will most likely continue from, restored on a thread of its own while the
+/// start talks with the broker.
+pub(crate) struct Ahead {
+    thread: JoinHandle<Option<(SnapshotId, Restored)>>,
+}
+
+impl Ahead {
+    /// Begins, if the folder knows a journal.
+    pub(crate) fn start(plan: &RunPlan, local: &LocalState) -> Option<Self> {
+        let hint = local.hint().filter(|_| !plan.options.is_fresh)?;
+        let (place, fingerprint) = (plan.snapshots.clone(), plan.fingerprint.clone());
+        let dataflow = Arc::new(plan.dataflow.clone());
+        let thread =
+            std::thread::Builder::new().name("engine-restore".to_owned()).spawn(move || {
+                // What goes wrong here is found again, and told, by who does not get a state.
+                let snapshots = Snapshots::open(&place).ok()?;
+                let listed = snapshots.list().ok()?;
+                let mut complete = listed.iter().filter_map(Listed::manifest);
+                let newest = complete.find(|one| one.about.journal_id == hint.journal_id)?;
+                (newest.about.fingerprint == fingerprint)
+                    .then(|| (newest.id.clone(), restore(&snapshots, newest, &dataflow)))
+            });
+        thread.ok().map(|thread| Self { thread })
+    }
+
+    /// Waits for the state; none if there is none, or it is that of another snapshot.
+    fn finish(self, wanted: &SnapshotId) -> Option<Restored> {
+        match self.thread.join() {
+            Ok(found) => found.filter(|(id, _)| id == wanted).map(|(_, restored)| restored),
+            Err(_panic) => Some(Err(RuntimeError::Panicked { thread: "restore" })),
+        }
+    }
 }
 
 /// Whether the journal is the one that was last written from here.

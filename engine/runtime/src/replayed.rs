@@ -10,10 +10,11 @@ use stream::{Epoch, Generation};
 
 use crate::driver::{Driver, Identity, Outlet, Schedule};
 use crate::error::RuntimeError;
+use crate::ground::Ground;
 use crate::local::LocalState;
 use crate::ownership::new_instance;
 use crate::prepare::Note;
-use crate::run::{Ground, Readers, RunPlan, Stages, Threads};
+use crate::run::{Readers, RunPlan, Stages, Threads};
 
 /// The state at the end of an epoch.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ fn replay_on(
     }
     let identity = Identity::new(instance, &history, &plan.options)?;
     let generation = history.generation;
-    let (fold, past) = match ground.recover((plan, None), &local, (&start, history)) {
+    let (fold, past) = match ground.recover((plan, None), &local, (&start, history), None) {
         Err(RuntimeError::JournalTrimmed { offset, reasons, .. }) => {
             return Err(gone(plan, (epoch, offset), reasons));
         }
@@ -85,7 +86,7 @@ fn replay_on(
     };
     let mut readers = Readers::open(plan, ground, &past.topics)?;
     readers.place(plan, &past)?;
-    let views = readers.start(threads, &ground.inbox, &plan.clock)?;
+    let views = readers.start(threads, &ground.inbox, plan)?;
     let stages = Stages::open();
     let outlet = Outlet {
         to_encode: stages.to_encode,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use connectors::{Bounds, Cluster, KafkaSource, TransactionalProducer};
 use planner::dataflow::{Dataflow, OnGap, Source, shadow_of};
-use state::{Location, Manifest, Snapshots};
+use state::Location;
 use stream::{Clock, Fingerprint, InstanceName, ReaderName};
 
 use crate::codec;
@@ -18,22 +18,22 @@ use crate::commit::{Committer, Outputs, Producers, transactions};
 use crate::driver::{Driver, Identity, Outlet, ReaderView, Schedule};
 use crate::encode::EncodeStage;
 use crate::error::RuntimeError;
-use crate::fold::{Counters, Fold};
+use crate::fold::Counters;
+use crate::ground::Ground;
 use crate::history::{History, Positions};
 use crate::inbox::{Inbox, PanicGuard};
 use crate::lease::LeaseKeeper;
 use crate::local::LocalState;
 use crate::names::Names;
 use crate::outbox::ToEncode;
-use crate::ownership::{Claim, Ownership, StartOfJournal, new_instance};
-use crate::prepare::{Note, Prepared, look, prepare};
-use crate::reader::{Limits, Reader, TopicView};
-use crate::recover::{Past, check_topics, journal_offset, newest_of, recover};
-use crate::snapshots::{SnapshotPlan, SnapshotThread};
+use crate::ownership::{Claim, Ownership, new_instance};
+use crate::prepare::{Note, Prepared};
+use crate::reader::{Limits, Reader, TopicView, gathering};
+use crate::recover::{Ahead, Past, check_topics, journal_offset};
 use crate::standby;
-use crate::status::{SnapshotStatus, SnapshotSummary, StatusBoard};
+use crate::status::{SnapshotStatus, StatusBoard};
 use crate::topic_watch::TopicWatch;
-use crate::upgrade::{self, Compile, InForce, Next, Stage, UpgradeOptions};
+use crate::upgrade::{self, Compile, Next, Stage, UpgradeOptions};
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
@@ -275,6 +275,7 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
 fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError> {
     let plan = &next.plan;
     let local = LocalState::open(&plan.state_folder)?;
+    let ahead = Ahead::start(plan, &local);
     let ground = Ground::prepare(plan)?;
     let from = journal_offset(plan, &ground.snapshots, &local)?;
     let mut ownership = ground.ownership(plan, local.owners(), (instance, from))?;
@@ -286,7 +287,7 @@ fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError
     };
     local.add_owner(instance)?;
     let identity = Identity::new(instance.clone(), &history, &plan.options)?;
-    let owned = Owned { local, identity, ownership, history, producer };
+    let owned = Owned { local, identity, ownership, history, ahead, producer };
     let mut threads = Threads::new(&ground.inbox);
     let result = go_on(next, ground, owned, &mut threads);
     let result = threads.finish(result);
@@ -305,6 +306,7 @@ struct Owned {
     identity: Identity,
     ownership: Ownership,
     history: History,
+    ahead: Option<Ahead>,
     producer: TransactionalProducer,
 }
 
@@ -315,7 +317,7 @@ fn go_on(
     owned: Owned,
     threads: &mut Threads,
 ) -> Result<RunReport, RuntimeError> {
-    let Owned { local, mut identity, ownership, history, producer } = owned;
+    let Owned { local, mut identity, ownership, history, ahead, producer } = owned;
     let (start, journal_offset) = (ownership.start_of_journal(), ownership.end());
     let stages = Stages::open();
     let (to_encode, kept_bytes) = (stages.to_encode.clone(), Arc::clone(&stages.kept_bytes));
@@ -326,7 +328,7 @@ fn go_on(
     let keeper = (!is_first)
         .then(|| LeaseKeeper::start(identity.clone(), &to_encode, &ground.inbox))
         .transpose()?;
-    let (fold, past) = ground.recover((plan, Some(stage)), &local, (&start, history))?;
+    let (fold, past) = ground.recover((plan, Some(stage)), &local, (&start, history), ahead)?;
     // Only an owner looks at the topics: who waits for another one's end would know them as they
     // were before it.
     let mut readers = Readers::open(plan, &ground, &past.topics)?;
@@ -338,7 +340,7 @@ fn go_on(
         identity = keeper.release(&ground.inbox)?;
     }
     identity.begin(&past, readers.topics());
-    let views = readers.start(threads, &ground.inbox, &plan.clock)?;
+    let views = readers.start(threads, &ground.inbox, plan)?;
     let snapshots = ground.snapshot_thread(plan, journal_offset, past.snapshot)?;
     let snapshots = Schedule::new(snapshots, plan.options.snapshot_interval);
     plan.board.update(|status| status.notes.extend(stage.note()));
@@ -347,119 +349,6 @@ fn go_on(
     let driver = Driver::new(plan, fold, views, (identity, local), outlet);
     let report = driver.of_stage(stage.clone()).run(past.replay)?;
     Ok(RunReport { notes, ..report })
-}
-
-/// What a run stands on before it knows whether the project is its own.
-pub(crate) struct Ground {
-    pub(crate) snapshots: Snapshots,
-    pub(crate) inbox: Arc<Inbox>,
-    prepared: Prepared,
-    dataflow: Arc<Dataflow>,
-}
-
-impl Ground {
-    /// Makes the topics ready, and takes stops from here on.
-    ///
-    /// # Errors
-    /// Those of Kafka and of the snapshots' place.
-    pub(crate) fn prepare(plan: &RunPlan) -> Result<Self, RuntimeError> {
-        let snapshots = Snapshots::open(&plan.snapshots)?;
-        let interval = plan.options.snapshot_interval;
-        let prepared = prepare(&plan.cluster, &plan.dataflow, &plan.names, interval)?;
-        plan.board.update(|status| status.notes.clone_from(&prepared.notes));
-        tracing::debug!("topics are ready");
-        Ok(Self::new(plan, snapshots, prepared))
-    }
-
-    /// As [`Ground::prepare`], for who only reads: nothing is created.
-    ///
-    /// # Errors
-    /// As there.
-    pub(crate) fn look(plan: &RunPlan) -> Result<Self, RuntimeError> {
-        let snapshots = Snapshots::open(&plan.snapshots)?;
-        Ok(Self::new(plan, snapshots, look(&plan.cluster, &plan.dataflow, &plan.names)?))
-    }
-
-    fn new(plan: &RunPlan, snapshots: Snapshots, prepared: Prepared) -> Self {
-        let inbox = Arc::new(Inbox::default());
-        plan.stop.attach(&inbox);
-        Self { snapshots, inbox, prepared, dataflow: Arc::new(plan.dataflow.clone()) }
-    }
-
-    /// Opens the journal at an offset; `former` instances are gone.
-    ///
-    /// # Errors
-    /// Those of the connectors.
-    pub(crate) fn ownership(
-        &self,
-        plan: &RunPlan,
-        former: Vec<InstanceName>,
-        at: (&InstanceName, i64),
-    ) -> Result<Ownership, RuntimeError> {
-        Ownership::open(claim(plan, &self.prepared, former, at))
-    }
-
-    /// Which stage has to come before this one, if any; and the plan in force.
-    fn stage_before(
-        &self,
-        Next { plan, stage }: &Next,
-        history: &History,
-    ) -> Result<(Option<Next>, Option<InForce>), RuntimeError> {
-        if plan.options.is_fresh || history.journal_id.is_none() {
-            return Ok((None, None));
-        }
-        let listed = self.snapshots.list()?;
-        let newest = newest_of(&listed, history);
-        let Some(in_force) = InForce::of(history, newest) else { return Ok((None, None)) };
-        let before = upgrade::before((plan, stage), &in_force, (history, newest))?;
-        Ok((before, Some(in_force)))
-    }
-
-    /// Finds what the run continues: a fold with its state, and what is to be replayed. Without a
-    /// stage the plan must be the one by which the state was kept.
-    ///
-    /// # Errors
-    /// As [`recover`].
-    pub(crate) fn recover(
-        &self,
-        (plan, stage): (&RunPlan, Option<&Stage>),
-        local: &LocalState,
-        past: (&StartOfJournal, History),
-    ) -> Result<(Fold, Past), RuntimeError> {
-        let mut fold = Fold::new(&self.dataflow)?;
-        let cluster_id = self.prepared.cluster_id.as_deref();
-        let known = (local, &self.snapshots);
-        let past = recover((plan, stage), known, past, cluster_id, &mut fold)?;
-        plan.board.update(|status| {
-            status.notes.clone_from(&self.prepared.notes);
-            status.notes.extend(past.notes.iter().cloned());
-            status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);
-        });
-        Ok((fold, past))
-    }
-
-    /// Starts the thread that writes snapshots; later entries begin at `journal_offset` or behind.
-    ///
-    /// # Errors
-    /// As [`SnapshotThread::start`].
-    pub(crate) fn snapshot_thread(
-        &self,
-        plan: &RunPlan,
-        journal_offset: i64,
-        newest: Option<Manifest>,
-    ) -> Result<SnapshotThread, RuntimeError> {
-        let snapshots = SnapshotPlan {
-            snapshots: Snapshots::open(&plan.snapshots)?,
-            cluster: plan.cluster.clone(),
-            cluster_id: self.prepared.cluster_id.clone(),
-            journal: plan.names.journal(),
-            journal_offset,
-            newest,
-            board: Arc::clone(&plan.board),
-            clock: Arc::clone(&plan.clock),
-        };
-        SnapshotThread::start(snapshots, &self.inbox)
-    }
 }
 
 /// The way from the fold to Kafka: encoder and committer, and what goes between.
@@ -555,9 +444,9 @@ impl Readers {
         self,
         threads: &mut Threads,
         inbox: &Arc<Inbox>,
-        clock: &Arc<dyn Clock>,
+        plan: &RunPlan,
     ) -> Result<Vec<ReaderView>, RuntimeError> {
-        let views = start_readers(self.open, &self.topics, (threads, clock))?;
+        let views = start_readers(self.open, &self.topics, (threads, plan))?;
         let (watch, watched) = (self.watch, Arc::clone(inbox));
         threads.spawn("watch", move || watch.run(&watched))?;
         Ok(views)
@@ -641,7 +530,7 @@ impl Drop for Threads {
     }
 }
 
-fn claim(
+pub(crate) fn claim(
     plan: &RunPlan,
     prepared: &Prepared,
     former: Vec<InstanceName>,
@@ -664,7 +553,7 @@ fn claim(
 fn start_readers(
     readers: Vec<OpenReader>,
     topics: &BTreeMap<String, String>,
-    (threads, clock): (&mut Threads, &Arc<dyn Clock>),
+    (threads, plan): (&mut Threads, &RunPlan),
 ) -> Result<Vec<ReaderView>, RuntimeError> {
     let mut views = Vec::new();
     for (index, reader) in readers.into_iter().enumerate() {
@@ -676,7 +565,8 @@ fn start_readers(
             on_gap: reader.view.on_gap,
         };
         views.push(reader.view);
-        let reader = Reader::start(index, (topic, reader.source), starts, &threads.inbox, clock)?;
+        let pace = (gathering(&plan.options), &plan.clock);
+        let reader = Reader::start(index, (topic, reader.source), starts, &threads.inbox, pace)?;
         threads.spawn("read", move || reader.run())?;
     }
     Ok(views)

@@ -13,6 +13,7 @@ use state::{Listed, Manifest};
 
 use crate::driver::{Driver, Followed, Identity, Outlet, Schedule};
 use crate::error::RuntimeError;
+use crate::ground::Ground;
 use crate::history::History;
 use crate::inbox::Inbox;
 use crate::lease::LeaseKeeper;
@@ -20,7 +21,7 @@ use crate::local::LocalState;
 use crate::ownership::{Ownership, jitter, new_instance};
 use crate::promote::StandbyPost;
 use crate::recover::journal_offset;
-use crate::run::{self, Ground, Readers, RunPlan, RunReport, Stages, Threads};
+use crate::run::{self, Readers, RunPlan, RunReport, Stages, Threads};
 use crate::status::{Phase, StandbyStatus};
 
 /// How often it is looked whether the project runs for the first time.
@@ -105,11 +106,11 @@ fn stand_by(
     };
     let identity = Identity::new(instance, &history, &plan.options)?;
     let start = ownership.start_of_journal();
-    let (fold, past) = ground.recover((plan, None), &local, (&start, history))?;
+    let (fold, past) = ground.recover((plan, None), &local, (&start, history), None)?;
     let mut readers = Readers::open(plan, ground, &past.topics)?;
     readers.place(plan, &past)?;
     let topics = readers.topics();
-    let views = readers.start(threads, &ground.inbox, &plan.clock)?;
+    let views = readers.start(threads, &ground.inbox, plan)?;
     let stages = Stages::open();
     let outlet = Outlet {
         to_encode: stages.to_encode.clone(),

@@ -128,7 +128,7 @@ impl Driver {
                 let end = queue.iter().position(|piece| matches!(piece, Piece::SliceEnd));
                 let pieces: Vec<Piece> =
                     queue.drain(..end.map_or(queue.len(), |at| at + 1)).collect();
-                inbox.room_was_made(shared, reader);
+                inbox.pieces_were_taken(shared, reader, partition);
                 (!pieces.is_empty()).then_some(pieces)
             });
             let Some(pieces) = pieces else {

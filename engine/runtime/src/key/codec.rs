@@ -55,11 +55,6 @@ pub(crate) struct EncodedKeys {
 }
 
 impl EncodedKeys {
-    /// Number of keys.
-    pub(crate) fn count(&self) -> usize {
-        self.ends.len()
-    }
-
     /// The bytes of a row's key.
     pub(crate) fn bytes(&self, row: usize) -> &[u8] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };

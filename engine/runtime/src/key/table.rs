@@ -139,6 +139,11 @@ struct Indexed {
 }
 
 impl KeyTable {
+    /// Makes room for so many more keys, so that the index does not grow step by step.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.index.reserve(count, |it| it.mixed);
+    }
+
     /// The keys, without the index.
     pub(crate) fn store(&self) -> &KeyStore {
         &self.store

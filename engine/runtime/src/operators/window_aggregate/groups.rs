@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
 
 use super::Spec;
-use crate::accumulate::{self, SlotAccumulator};
-use crate::key::{EncodedKeys, KeyTable};
+use crate::accumulate::{self, AccumulatorState, SlotAccumulator};
+use crate::key::{EncodedKeys, KeyCodec, KeyTable};
 use crate::operators::event_times::timestamps;
 use crate::slots::Selection;
 
@@ -83,10 +83,30 @@ impl Groups {
         RecordBatch::try_new(Arc::clone(&spec.schema), columns)
     }
 
-    /// Adds groups in the order of their keys, as a snapshot has them.
-    pub(super) fn insert_keys(&mut self, keys: &EncodedKeys) {
-        for row in 0..keys.count() {
-            self.keys.find_or_add(keys.hash(row), NO_SLOT, keys.bytes(row));
-        }
+    /// Puts back what a snapshot has: groups in the order of their keys, and the state of each
+    /// aggregate.
+    pub(super) fn restore(
+        &mut self,
+        (codec, keys, count): (&KeyCodec, &[ArrayRef], usize),
+        states: &[AccumulatorState],
+    ) -> Result<(), ArrowError> {
+        let Self { keys: table, accumulators } = self;
+        // A million groups take a second; another core has half of it.
+        std::thread::scope(|scope| {
+            let restoring = scope.spawn(|| {
+                let mut both = accumulators.iter_mut().zip(states);
+                both.try_for_each(|(accumulator, state)| {
+                    accumulator.restore(state)?;
+                    accumulator.grow(count);
+                    Ok(())
+                })
+            });
+            let keys = codec.encode(keys, count)?;
+            table.reserve(count);
+            for row in 0..count {
+                table.find_or_add(keys.hash(row), NO_SLOT, keys.bytes(row));
+            }
+            restoring.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 }

@@ -178,9 +178,9 @@ fn restored_groups(
     if columns.len() <= key_end {
         return Err(mismatch("`groups` has too few columns".to_owned()));
     }
-    groups.insert_keys(&spec.codec.encode(&columns[LEADING..key_end], batch.num_rows())?);
     let mut next_cell = key_end + 1;
-    for (index, accumulator) in groups.accumulators.iter_mut().enumerate() {
+    let mut states = Vec::with_capacity(groups.accumulators.len());
+    for (index, accumulator) in groups.accumulators.iter().enumerate() {
         let shape = accumulator.freeze().state()?;
         let mut state = AccumulatorState::default();
         for (name, _) in &shape.cells {
@@ -193,9 +193,10 @@ fn restored_groups(
             let table = table(tables, &aggregate_table(index))?;
             state.entries = Some(restored_entries(table, start)?);
         }
-        accumulator.restore(&state)?;
-        accumulator.grow(batch.num_rows());
+        states.push(state);
     }
+    let keys = (&spec.codec, &columns[LEADING..key_end], batch.num_rows());
+    groups.restore(keys, &states)?;
     Ok(groups)
 }
 
