@@ -58,7 +58,7 @@ const LEASE_COMMIT_INTERVALS: u32 = 3;
 
 /// Pieces are folded together until they have so many records: alone, each would cost its own way
 /// through all operators.
-const GATHERED_RECORDS: u64 = 2_048;
+const TOGETHER_RECORDS: u64 = 2_048;
 
 /// Where commits take longer than their interval, one after the other would leave broker and client
 /// no time for anything else: the next waits half as long as the last took, but no longer than this.
@@ -456,7 +456,7 @@ impl Driver {
             }
             let (mut chosen, mut records) = (Vec::new(), 0);
             for (is_stream, _, reader, partition) in &order {
-                if (*is_stream && !are_versions_read) || records >= GATHERED_RECORDS {
+                if (*is_stream && !are_versions_read) || records >= TOGETHER_RECORDS {
                     break;
                 }
                 let piece = shared.readers[*reader][*partition].pieces.pop_front();

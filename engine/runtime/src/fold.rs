@@ -304,20 +304,11 @@ impl Fold {
     fn flow_gathered(&mut self, gathered: &mut Gathered, step: &mut Step) -> Result<(), FoldError> {
         let batches = std::mem::take(&mut gathered.batches);
         let node = gathered.node;
-        let Some(batch) = Batch::concat(batches).map_err(|source| self.compute(node, source))?
-        else {
-            return Ok(());
-        };
-        self.flow(node, &batch, step)
-    }
-
-    /// Arrow failed on what the source of a node read.
-    fn compute(&self, node: usize, error: ArrowError) -> FoldError {
-        let reader = match &self.dataflow.nodes[node].operator {
-            NodeOperator::Source(source) => source.reader.clone(),
-            _ => ReaderName(Arc::from(self.dataflow.nodes[node].id.0.as_str())),
-        };
-        FoldError::Compute { reader, source: error }
+        let batch = Batch::concat(batches).map_err(|source| {
+            let reader = source_at(&self.dataflow, node).reader.clone();
+            FoldError::Compute { reader, source }
+        })?;
+        batch.map_or(Ok(()), |batch| self.flow(node, &batch, step))
     }
 
     fn source(&mut self, reader: &ReaderName) -> Result<&mut SourceState, FoldError> {
@@ -355,9 +346,7 @@ impl Fold {
             }
         }
         let dataflow = Arc::clone(&self.dataflow);
-        let NodeOperator::Source(source) = &dataflow.nodes[node].operator else {
-            unreachable!("a source's state belongs to a source's node");
-        };
+        let source = source_at(&dataflow, node);
         let mut letters = Vec::new();
         if !rejected.is_empty() {
             letters.push(DeadLetters::of_records(source, rejected));
@@ -415,9 +404,7 @@ impl Fold {
             return Ok(());
         }
         let origin = self.origins[node][discarded.port.min(1)];
-        let NodeOperator::Source(source) = &self.dataflow.nodes[origin].operator else {
-            unreachable!("an origin is a source's node");
-        };
+        let source = source_at(&self.dataflow, origin);
         let is_late = discarded.reason != DiscardReason::Failed;
         let letters = DeadLetters::of_discarded(source, &self.dataflow.nodes[node].id, discarded);
         if is_late && source.on_error == OnError::Fail {
@@ -436,6 +423,14 @@ impl Fold {
             }
         }
         Ok(())
+    }
+}
+
+/// The source of a node at which rows begin.
+fn source_at(dataflow: &Dataflow, node: usize) -> &Source {
+    match &dataflow.nodes[node].operator {
+        NodeOperator::Source(source) => source,
+        _ => unreachable!("rows come from a source's node"),
     }
 }
 

@@ -6,7 +6,7 @@
 use connectors::SliceDecoder;
 use stream::{Item, SliceRows};
 
-use super::{Driver, GATHERED_RECORDS, WAIT_MAX};
+use super::{Driver, TOGETHER_RECORDS, WAIT_MAX};
 use crate::error::RuntimeError;
 use crate::inbox::Piece;
 use crate::journal::JournalItem;
@@ -14,7 +14,7 @@ use crate::recover::Replay;
 
 /// Items of the journal that are folded together.
 #[derive(Default)]
-struct Gathered {
+struct Together {
     items: Vec<(Item, Option<SliceRows>)>,
     records: u64,
 }
@@ -62,19 +62,19 @@ impl Driver {
         items: &[JournalItem],
         decoders: &mut [Option<SliceDecoder>],
     ) -> Result<(), RuntimeError> {
-        let mut gathered = Gathered::default();
+        let mut together = Together::default();
         for it in items {
-            self.replay_item(it, decoders, &mut gathered)?;
-            if gathered.records >= GATHERED_RECORDS {
-                self.fold_again(&mut gathered)?;
+            self.replay_item(it, decoders, &mut together)?;
+            if together.records >= TOGETHER_RECORDS {
+                self.fold_again(&mut together)?;
             }
         }
-        self.fold_again(&mut gathered)
+        self.fold_again(&mut together)
     }
 
     /// Outputs were committed with the entry.
-    fn fold_again(&mut self, gathered: &mut Gathered) -> Result<(), RuntimeError> {
-        let Gathered { items, .. } = std::mem::take(gathered);
+    fn fold_again(&mut self, together: &mut Together) -> Result<(), RuntimeError> {
+        let Together { items, .. } = std::mem::take(together);
         self.fold.run(items)?;
         self.watch_memory()
     }
@@ -83,10 +83,10 @@ impl Driver {
         &mut self,
         it: &JournalItem,
         decoders: &mut [Option<SliceDecoder>],
-        gathered: &mut Gathered,
+        together: &mut Together,
     ) -> Result<(), RuntimeError> {
         let Item::Slice { reader, partition, to, records, .. } = &it.item else {
-            gathered.items.push((it.item.clone(), None));
+            together.items.push((it.item.clone(), None));
             return Ok(());
         };
         let unknown = || crate::fold::FoldError::UnknownReader { reader: reader.clone() };
@@ -97,15 +97,15 @@ impl Driver {
             return Err(unknown().into());
         }
         self.replayed_records += records;
-        gathered.records += records;
+        together.records += records;
         if let Some(carried) = &it.carried {
             let rows = match decoders.get_mut(index).and_then(Option::as_mut) {
                 Some(decoder) => decoder.decode(|| carried.iter())?,
                 None => return Err(unknown().into()),
             };
-            gathered.items.push((it.item.clone(), Some(rows)));
+            together.items.push((it.item.clone(), Some(rows)));
         } else {
-            self.gather_slice(&it.item, (index, number), gathered)?;
+            self.gather_slice(&it.item, (index, number), together)?;
         }
         let at = &mut self.readers[index].partitions[number];
         at.position = *to;
@@ -117,7 +117,7 @@ impl Driver {
         &mut self,
         item: &Item,
         (reader, partition): (usize, usize),
-        gathered: &mut Gathered,
+        together: &mut Together,
     ) -> Result<(), RuntimeError> {
         let Item::Slice { from, to, records, .. } = item else { return Ok(()) };
         let mut found = 0;
@@ -143,7 +143,7 @@ impl Driver {
                 match piece {
                     Piece::Rows(fetched) => {
                         found += fetched.records;
-                        gathered.items.push((item.clone(), Some(fetched.rows)));
+                        together.items.push((item.clone(), Some(fetched.rows)));
                     }
                     Piece::SliceEnd => is_over = true,
                 }
