@@ -414,11 +414,7 @@ fn a_store_that_does_not_answer_stops_no_commit() {
         wait_for_lines(&folder, "copies", usize::try_from(number).expect("small"));
     }
     s3.signal("CONT");
-    run.signal("TERM");
-    let output = run.end();
-    assert_eq!(output.code, 0, "{}", output.err);
-    let again = s3.succeed(&folder, &["run", "--once", "--output", "json"]);
-    assert!(again.contains("\"replayed_records\":0"), "{again}");
+    leaves_nothing_to_replay(&s3, &folder, run);
     assert_eq!(folder.lines("copies").len(), 4);
 }
 
@@ -434,15 +430,21 @@ fn a_store_that_is_slow_stops_no_commit_and_gets_fewer_snapshots() {
         click(&folder, &[("a", number, number)]);
     }
     wait_for_lines(&folder, "copies", 11);
-    run.signal("TERM");
-    let output = run.end();
-    assert_eq!(output.code, 0, "{}", output.err);
-    let again = s3.succeed(&folder, &["run", "--once", "--output", "json"]);
-    assert!(again.contains("\"replayed_records\":0"), "the last one was waited for\n{again}");
+    leaves_nothing_to_replay(&s3, &folder, run);
     assert_eq!(folder.lines("copies").len(), 11);
     let snapshots = s3.succeed(&folder, &["state", "ls", "--output", "json"]);
     let epochs: Vec<u64> = snapshots.lines().skip(1).filter_map(epoch_of).collect();
     assert!(epochs.windows(2).any(|two| two[0] > two[1] + 1), "one an epoch\n{snapshots}");
+}
+
+/// Stops a run in order: its last snapshot is waited for.
+#[track_caller]
+fn leaves_nothing_to_replay(s3: &S3, folder: &Folder, run: Running) {
+    run.signal("TERM");
+    let output = run.end();
+    assert_eq!(output.code, 0, "{}", output.err);
+    let again = s3.succeed(folder, &["run", "--once", "--output", "json"]);
+    assert!(again.contains("\"replayed_records\":0"), "{again}");
 }
 
 fn epoch_of(line: &str) -> Option<u64> {
