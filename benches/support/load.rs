@@ -269,7 +269,8 @@ impl Sender {
             None => self.value.extend_from_slice(self.event.json.as_bytes()),
             Some((before, after)) => {
                 let rest = after.split_once('"').map_or("", |(_, rest)| rest);
-                write!(self.value, "{before}{STAMP}{}\"{rest}", due.as_micros())?;
+                // As long in the first minute as after hours: what is kept of it takes the same room.
+                write!(self.value, "{before}{STAMP}{:012}\"{rest}", due.as_micros())?;
             }
         }
         let key = Some(self.event.session_id.as_bytes());

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use arrow_kafka::{Consumer, ErrorCode};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, ConfigEntry, NewTopic, ResourceSpecifier,
-    TopicReplication, TopicResult,
+    AdminClient, AdminOptions, AlterConfig, ConfigEntry, ConfigResourceResult, NewTopic,
+    OwnedResourceSpecifier, ResourceSpecifier, TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -214,16 +214,41 @@ impl Admin {
     /// [`ConnectorError::Admin`] with the broker's reason.
     pub fn settings(&self, topic: &str) -> Result<BTreeMap<String, TopicSetting>, ConnectorError> {
         let action = format!("read the settings of topic `{topic}`");
-        let resource = [ResourceSpecifier::Topic(topic)];
-        let results = self
-            .wait_for(self.client.describe_configs(&resource, &options()))
-            .map_err(|error| refused(&action, &error.to_string()))?;
+        let results = self.describe(&[topic]).map_err(|error| refused(&action, &error))?;
         let mut settings = BTreeMap::new();
         for result in results {
             let resource = result.map_err(|code| refused(&action, &code.to_string()))?;
             settings.extend(resource.entries.into_iter().map(setting));
         }
         Ok(settings)
+    }
+
+    /// The settings of several topics in one request, by topic and name. Topics of which the broker
+    /// tells none are left out: [`Admin::settings`] says why.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Admin`]: the broker does not answer.
+    pub fn settings_of(
+        &self,
+        topics: &[&str],
+    ) -> Result<BTreeMap<String, BTreeMap<String, TopicSetting>>, ConnectorError> {
+        if topics.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let action = "read the settings of the project's topics";
+        let results = self.describe(topics).map_err(|error| refused(action, &error))?;
+        let told = results.into_iter().flatten().filter_map(|resource| {
+            let OwnedResourceSpecifier::Topic(topic) = resource.specifier else { return None };
+            Some((topic, resource.entries.into_iter().map(setting).collect()))
+        });
+        Ok(told.collect())
+    }
+
+    fn describe(&self, topics: &[&str]) -> Result<Vec<ConfigResourceResult>, String> {
+        let resources: Vec<_> =
+            topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        self.wait_for(self.client.describe_configs(&resources, &options()))
+            .map_err(|error| error.to_string())
     }
 
     /// Sets settings of a topic; the others return to their defaults.

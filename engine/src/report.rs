@@ -84,9 +84,28 @@ pub(crate) fn bytes_text(bytes: u64) -> String {
     }
 }
 
-/// Makes text from outside harmless for a terminal: control characters become visible.
+/// Makes text from outside harmless for a terminal: what would move its cursor, or turn the order of
+/// letters, is replaced by a mark. Lines stay lines.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
-        .collect()
+    let mark = |c: char| if is_harmful(c) && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    text.chars().map(mark).collect()
+}
+
+/// As [`harmless`], in one line, with the codes of what is not shown.
+pub(crate) fn visible(text: &str) -> String {
+    let mut seen = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmful(c) {
+            seen.extend(c.escape_default());
+        } else {
+            seen.push(c);
+        }
+    }
+    seen
+}
+
+/// Whether a character moves a terminal's cursor, or turns the order of letters.
+fn is_harmful(c: char) -> bool {
+    let turns = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    c.is_control() || turns.iter().any(|turning| turning.contains(&c))
 }

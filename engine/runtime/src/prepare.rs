@@ -1,6 +1,6 @@
 //! Before a run: the topics that it reads and writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -163,8 +163,15 @@ pub(crate) fn prepare(
     let cluster_id = admin.cluster_id();
     let existing: BTreeMap<String, TopicDescription> =
         admin.topics()?.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
-    let mut preparation = Preparation { admin, existing, snapshot_interval, notes: Vec::new() };
     let (journal, dead_letters) = (names.journal(), names.dead_letters());
+    let sources = dataflow.sources().map(|(_, source)| source.topic.as_str());
+    let sinks = dataflow.sinks().map(|(_, sink)| sink.topic.as_str());
+    let topics: BTreeSet<&str> = sources.chain(sinks).chain([dead_letters.as_str()]).collect();
+    let topics: Vec<&str> =
+        topics.into_iter().filter(|topic| existing.contains_key(*topic)).collect();
+    let settings = admin.settings_of(&topics)?;
+    let notes = Vec::new();
+    let mut preparation = Preparation { admin, existing, settings, snapshot_interval, notes };
     preparation.ensure(
         &own_topic(&journal, &[("cleanup.policy", "delete"), ("retention.ms", "-1")]),
         None,
@@ -174,7 +181,7 @@ pub(crate) fn prepare(
     for (_, source) in dataflow.sources() {
         is_compacted.insert(source.source.clone(), preparation.source(source)?);
     }
-    let dead_letter_bytes = message_bytes(&preparation.admin.settings(&dead_letters)?);
+    let dead_letter_bytes = message_bytes(&preparation.settings(&dead_letters)?);
     let uncompressed = |topic: &str, max_message_bytes: usize| OutputTopic {
         topic: topic.to_owned(),
         compression: None,
@@ -238,9 +245,13 @@ fn missing(source: &Source, cluster: &Cluster) -> RuntimeError {
     })
 }
 
+type Settings = BTreeMap<String, TopicSetting>;
+
 struct Preparation {
     admin: Admin,
     existing: BTreeMap<String, TopicDescription>,
+    /// Of those that existed.
+    settings: BTreeMap<String, Settings>,
     snapshot_interval: Duration,
     notes: Vec<Note>,
 }
@@ -271,6 +282,14 @@ impl Preparation {
         Ok(false)
     }
 
+    /// The topic's settings.
+    fn settings(&self, topic: &str) -> Result<Settings, RuntimeError> {
+        match self.settings.get(topic) {
+            Some(settings) => Ok(settings.clone()),
+            None => Ok(self.admin.settings(topic)?),
+        }
+    }
+
     /// Whether the source's topic is compacted.
     fn source(&mut self, source: &Source) -> Result<bool, RuntimeError> {
         if !self.existing.contains_key(&source.topic) {
@@ -284,7 +303,7 @@ impl Preparation {
             };
             self.ensure(&topic, Some(&format!("source {}", source.source)))?;
         }
-        let settings = self.admin.settings(&source.topic)?;
+        let settings = self.settings(&source.topic)?;
         let value = |key: &str| settings.get(key).and_then(|setting| setting.value.clone());
         let policy = value("cleanup.policy").unwrap_or_default();
         if let (SourceRole::Versioned { .. }, Some(retention_ms)) =
@@ -307,7 +326,7 @@ impl Preparation {
         Ok(is_compacted)
     }
 
-    fn sink(&mut self, sink: &Sink) -> Result<BTreeMap<String, TopicSetting>, RuntimeError> {
+    fn sink(&mut self, sink: &Sink) -> Result<Settings, RuntimeError> {
         let topic = TopicSpec {
             name: sink.topic.clone(),
             partitions: sink.partitions,
@@ -315,7 +334,7 @@ impl Preparation {
             config: sink.config.clone(),
         };
         let existed = self.ensure(&topic, Some(&format!("model {}", sink.model)))?;
-        let settings = self.admin.settings(&sink.topic)?;
+        let settings = self.settings(&sink.topic)?;
         if existed {
             let actual = self.existing.get(&sink.topic).map(|topic| topic.partitions);
             if let (Some(declared), Some(actual)) = (sink.partitions, actual)
@@ -351,7 +370,7 @@ fn own_topic(name: &str, config: &[(&str, &str)]) -> TopicSpec {
 }
 
 /// How large a record the topic takes.
-pub(crate) fn message_bytes(settings: &BTreeMap<String, TopicSetting>) -> usize {
+pub(crate) fn message_bytes(settings: &Settings) -> usize {
     settings
         .get("max.message.bytes")
         .and_then(|setting| setting.value.as_ref()?.parse().ok())
@@ -359,7 +378,7 @@ pub(crate) fn message_bytes(settings: &BTreeMap<String, TopicSetting>) -> usize 
 }
 
 /// The codec that the topic declares; the client's own choice if it takes what comes.
-fn compression(settings: &BTreeMap<String, TopicSetting>) -> Option<String> {
+fn compression(settings: &Settings) -> Option<String> {
     let codec = settings.get("compression.type")?.value.clone()?;
     match codec.as_str() {
         "producer" => None,

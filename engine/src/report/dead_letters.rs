@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::run::{bare_table, right_align};
 use super::snapshots::time;
-use super::{Append, bytes_text, count};
+use super::{Append, bytes_text, count, visible};
 
 /// So much of a value is shown to people.
 const VALUE_BYTES_SHOWN: usize = 2_000;
@@ -181,21 +181,6 @@ fn words(fate: &Fate) -> (&'static str, &str) {
         Fate::Refused(why) => ("refused", why),
         Fate::Left(why) => ("left", why),
     }
-}
-
-/// Text from outside in one line: what would move a terminal's cursor, or turn the order of
-/// letters, is written as its code.
-fn visible(text: &str) -> String {
-    let is_turning = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut seen = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || is_turning(c) {
-            seen.extend(c.escape_default());
-        } else {
-            seen.push(c);
-        }
-    }
-    seen
 }
 
 #[cfg(test)]
