@@ -5,6 +5,7 @@ use std::time::Duration;
 use stream::{Clock, SystemClock};
 
 use crate::kafka::Kafka;
+use crate::kills::number;
 use crate::proxy::{END_TRANSACTION, Loss, Proxy};
 use crate::world::{Engine, World, pause, wait_until};
 
@@ -25,6 +26,7 @@ const WIDE_ROWS: u64 = 60_000;
 const WIDE_GROWTH_BYTES: u64 = 208 << 20;
 
 /// Breaks a Kafka while rows go on coming; the engine must go on, and lose nothing.
+#[expect(clippy::print_stdout, reason = "figures for docs/RELIABILITY.md")]
 fn goes_on_through(prefix: &str, break_it: impl Fn(&mut Kafka)) {
     let Some(mut kafka) = Kafka::start() else { return };
     let world = World::new(&kafka.brokers(), prefix);
@@ -57,8 +59,7 @@ fn a_broker_that_crashes_changes_no_row() {
 
 #[test]
 fn a_broker_that_is_silent_for_ten_seconds_changes_no_row() {
-    let given = std::env::var(SILENCE).ok();
-    let seconds = given.map_or(10, |given| given.parse().expect("seconds"));
+    let seconds = number(SILENCE).unwrap_or(10);
     goes_on_through("silent", |kafka| {
         kafka.command("pause");
         pause(Duration::from_secs(seconds));

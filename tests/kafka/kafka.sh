@@ -64,9 +64,9 @@ free_port() {
 # Where node $1 listens.
 port_of() { echo $((first_port + 2 * ($1 - 1))); }
 
-# Node $1, with further properties. On a machine that is busy, the quorum's own patience of a second
-# or two is too short: each election begins the sessions of all brokers anew, so that one that is
-# gone would never be seen to be.
+# Node $1, with further properties. With the quorum's own patience of a second or two, a node killed on
+# a busy machine was at times not missed for a minute: probably one election followed another, and
+# each begins the sessions of all brokers anew.
 configure() {
   local node="$1" home="$dir/$1" port voter voters=()
   shift
