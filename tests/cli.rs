@@ -2,6 +2,8 @@
 
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/memory_group.rs"]
+mod memory_group;
 #[path = "support/running.rs"]
 mod running;
 #[path = "support/s3.rs"]

@@ -8,6 +8,7 @@
 #[path = "support/embedded.rs"]
 mod embedded;
 #[path = "support/kafka.rs"]
+#[expect(dead_code, reason = "the tests of faults use the rest")]
 mod kafka;
 
 #[path = "conformance/admin.rs"]

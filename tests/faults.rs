@@ -5,7 +5,8 @@
 //! window's sum. Processes are the real binary; brokers are a real Apache Kafka where the machine
 //! can start one, and the embedded one.
 //!
-//! `ENGINE_TEST_KILLS=N` sets how often the kill tests kill, `ENGINE_TEST_SEED=S` repeats a run.
+//! `ENGINE_TEST_KILLS=N` sets how often the kill tests kill, `ENGINE_TEST_SEED=S` repeats a run,
+//! `ENGINE_TEST_SILENCE=S` sets how many seconds a silent broker is silent.
 
 #[path = "conformance/client.rs"]
 #[expect(dead_code, reason = "the conformance suite uses the rest")]
@@ -41,6 +42,8 @@ mod world;
 mod brokers;
 #[path = "faults/clock.rs"]
 mod clock;
+#[path = "faults/cluster.rs"]
+mod cluster;
 #[path = "faults/delivery.rs"]
 mod delivery;
 #[path = "faults/disk.rs"]

@@ -207,8 +207,7 @@ fn debug_names_what_is_wrong_with_our_certificate() {
 fn debug_names_a_port_of_the_other_kind() {
     let Some(secured) = Secured::shared() else { return };
     let plain = secured.tls(2, "PLAINTEXT").without("ssl_ca_location");
-    // The broker hangs up, and librdkafka tells nobody why: the advice has to name the setting.
-    check_debug(&plain, "it gives no answer", "`security_protocol` fits its port");
+    check_debug(&plain, "the port wants TLS", "set `security_protocol` to `SSL` or `SASL_SSL`");
     check_debug(&secured.tls(0, "SSL"), "the port does not speak TLS", "`PLAINTEXT`");
     let closed = secured.tls(0, "SSL").with("bootstrap_servers", "127.0.0.1:1");
     check_debug(&closed, "nothing listens there", "start the broker");

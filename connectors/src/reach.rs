@@ -1,7 +1,7 @@
 //! Whether a cluster answers, and if it does not, why.
 //!
-//! librdkafka goes on trying whatever the reason, and tells it in passing, as an event with a text.
-//! The texts are read here and nowhere else; `tests/kafka_security.rs` brings each of them about
+//! librdkafka goes on trying whatever the reason, and tells it in passing, as an event with a text,
+//! or in its log alone. The texts are read here and nowhere else; `tests/kafka_security.rs` brings each of them about
 //! with a real Kafka.
 
 use std::fmt;
@@ -72,8 +72,7 @@ impl Cause {
         }
         // A TLS alert is read as the length of an answer; other ports just hang up.
         let is_alert = failure.code == ErrorCode::BAD_MESSAGE && says("Invalid response size");
-        let is_hung_up = failure.code == ErrorCode::TRANSPORT && says("in state APIVERSION_QUERY");
-        if (is_alert || is_hung_up) && !cluster.has_tls() {
+        if is_alert && !cluster.has_tls() {
             return Self::WantsTls;
         }
         if says("Connection refused") {
@@ -89,6 +88,13 @@ impl Cause {
 }
 
 impl Cause {
+    /// What a line of the log on a failed connection shows that no event tells: a port that hangs up
+    /// at the first request, where we speak without TLS, wants it.
+    fn of_line(line: &str, cluster: &Cluster) -> Option<Self> {
+        let is_hung_up = line.contains("in state APIVERSION_QUERY");
+        (is_hung_up && !cluster.has_tls()).then_some(Self::WantsTls)
+    }
+
     /// How much it tells; of several the heaviest counts.
     fn weight(self) -> u8 {
         match self {
@@ -146,7 +152,7 @@ impl Admin {
         Err(last)
     }
 
-    /// The event that tells most.
+    /// The event, or line of the log, that tells most.
     fn cause_told(&self) -> Option<Unreachable> {
         let (client, cluster) = (self.query(), self.cluster());
         let events = client.events(Duration::ZERO).into_iter();
@@ -154,6 +160,9 @@ impl Admin {
             cause: Cause::of(&event.failure, client, cluster),
             detail: event.failure.to_string(),
         });
-        told.max_by_key(|one| one.cause.weight())
+        let lines = client.take_failed_connections().into_iter().filter_map(|detail| {
+            Cause::of_line(&detail, cluster).map(|cause| Unreachable { cause, detail })
+        });
+        told.chain(lines).max_by_key(|one| one.cause.weight())
     }
 }

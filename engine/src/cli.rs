@@ -102,6 +102,7 @@ fn exit_code(error: &Error) -> ExitCode {
         Error::NotFound { .. }
         | Error::File { .. }
         | Error::Broker(_)
+        | Error::Unreachable { .. }
         | Error::Kafka(_)
         | Error::Run(_)
         | Error::State(_)

@@ -8,10 +8,11 @@ use broker::BrokerError;
 use catalog::diagnostic::{Diagnostic, Level};
 use catalog::place::Files;
 use connectors::ConnectorError;
+use connectors::reach::Unreachable;
 use runtime::RuntimeError;
 use state::StateError;
 
-use crate::report;
+use crate::{reach, report};
 
 /// Whose turn it is after an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +55,14 @@ pub enum Error {
     /// The embedded broker cannot be opened.
     #[error("the embedded broker cannot start: {}{}", .0, cause(.0))]
     Broker(#[from] BrokerError),
+    /// The cluster does not answer.
+    #[error("{cluster} does not answer: {}: {}", why.cause, why.detail)]
+    Unreachable {
+        /// Which one.
+        cluster: String,
+        /// Why not.
+        why: Unreachable,
+    },
     /// Kafka.
     #[error("{0}")]
     Kafka(#[from] ConnectorError),
@@ -125,9 +134,11 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Project(_) | Self::Usage { .. } | Self::NotFound { .. } => ErrorKind::Invalid,
-            Self::File { .. } | Self::Broker(_) | Self::Unsent { .. } | Self::System { .. } => {
-                ErrorKind::Unavailable
-            }
+            Self::File { .. }
+            | Self::Broker(_)
+            | Self::Unreachable { .. }
+            | Self::Unsent { .. }
+            | Self::System { .. } => ErrorKind::Unavailable,
             Self::Kafka(error) => connector_kind(error),
             Self::Run(error) => run_kind(error),
             Self::State(error) => state_kind(error),
@@ -143,6 +154,7 @@ impl Error {
                 Some("stop that process, or wait until it answers".to_owned())
             }
             Self::Broker(_) => Some("`engine debug` checks the folder and the port".to_owned()),
+            Self::Unreachable { why, .. } => Some(reach::fix(why.cause).to_owned()),
             Self::Kafka(error) | Self::Run(RuntimeError::Connector(error)) => match error {
                 ConnectorError::Kafka(_) | ConnectorError::Admin { .. } => {
                     Some("`engine debug` checks the connection".to_owned())

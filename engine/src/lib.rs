@@ -28,6 +28,7 @@ mod generate;
 mod topics;
 mod query;
 mod online;
+mod reach;
 mod hints;
 
 mod memory;

@@ -221,8 +221,11 @@ impl Visitor for OnlyTables {
     }
 }
 
+/// DataFusion's reason, with tables as they are written in a query: it names them in full.
 fn refused(error: &DataFusionError) -> Error {
-    Error::usage(error.strip_backtrace(), HELP)
+    let reason = error.strip_backtrace();
+    let reason = reason.replace("datafusion.public.", "").replace("'datafusion.", "'");
+    Error::usage(reason, HELP)
 }
 
 #[cfg(test)]

@@ -213,6 +213,13 @@ fn an_unreachable_broker_is_named_with_a_fix() {
     assert_eq!(output.code, 1, "{}", output.out);
     assert!(output.out.contains("✗ kafka 127.0.0.1:1 does not answer"), "{}", output.out);
     assert!(output.out.contains("fix: "), "{}", output.out);
+    for command in [["topic", "list"].as_slice(), &["topic", "describe", "clicks"]] {
+        let output = folder.engine(command);
+        assert_eq!(output.code, 1, "{}", output.err);
+        let wrong = "kafka 127.0.0.1:1 does not answer: nothing listens there";
+        assert!(output.err.contains(wrong), "{}", output.err);
+        assert!(output.err.contains("start the broker, or correct the port"), "{}", output.err);
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! `runtime.engine.memory_limit`: too much state ends the run in order, and nothing is lost.
+//! `runtime.engine.memory_limit`: too much state ends the run in order, and nothing is lost. Nor
+//! where a control group sets the limit, or enforces one that the engine was not told.
 
 use std::fmt::Write as _;
 
-use crate::command::Folder;
+use crate::command::{Folder, finished};
+use crate::memory_group::MemoryGroup;
 use crate::runs::project;
 
 /// Keys of an open window.
@@ -42,6 +44,12 @@ fn state_beyond_the_limit_stops_the_run_and_a_larger_limit_finishes_it() {
     assert_eq!(again.code, 1, "{}", again.err);
     assert!(again.err.contains("its limit is 112 MiB"), "{}", again.err);
     limited(&folder, "2GiB");
+    finishes(&folder);
+}
+
+/// Runs to the end of input; each click is written once and counted once.
+#[track_caller]
+fn finishes(folder: &Folder) {
     folder.succeed(&["run", "--once", "--close-windows"]);
     let copies = folder.lines("copies");
     assert_eq!(copies.len(), KEYS);
@@ -52,4 +60,57 @@ fn state_beyond_the_limit_stops_the_run_and_a_larger_limit_finishes_it() {
     assert!(skewed.contains(&format!("\"clicks\":{}", KEYS / 10)), "{skewed}");
     let is_single = |line: &&String| line.contains("\"clicks\":1,");
     assert_eq!(minutes.iter().filter(is_single).count(), KEYS - KEYS / 10);
+}
+
+/// Seventy hundredths of it are the engine's, where nobody says otherwise: 112 MiB.
+const GROUP_MEBIBYTES: u64 = 160;
+
+#[test]
+fn a_control_groups_limit_is_kept_before_the_system_enforces_it() {
+    let Some(group) = MemoryGroup::make(GROUP_MEBIBYTES) else { return };
+    let folder = project();
+    folder.write("stream_project.yml", "project: {name: grouped}\n");
+    feed(&folder);
+    let run = folder.command(&["run", "--once"]);
+    let stopped = finished(&group.around(&run).output().expect("it runs"));
+    assert_eq!(stopped.code, 1, "{}", stopped.err);
+    for part in ["its limit is 112 MiB", "minutes/", "committed"] {
+        assert!(stopped.err.contains(part), "no `{part}` in {}", stopped.err);
+    }
+    assert_eq!(group.kills(), 0);
+    finishes(&folder);
+}
+
+#[test]
+fn a_process_that_the_system_kills_for_its_memory_loses_nothing() {
+    let Some(group) = MemoryGroup::make(GROUP_MEBIBYTES) else { return };
+    let folder = project();
+    limited(&folder, "2GiB");
+    feed(&folder);
+    let run = folder.command(&["run", "--once"]);
+    let killed = finished(&group.around(&run).output().expect("it runs"));
+    assert_eq!((killed.code, group.kills()), (-1, 1), "{}", killed.err);
+    finishes(&folder);
+}
+
+#[test]
+fn a_standby_beyond_its_limit_ends_in_order_and_its_owner_goes_on() {
+    let folder = project();
+    limited(&folder, "2GiB");
+    feed(&folder);
+    folder.succeed(&["run", "--once"]);
+    let mut owner = folder.start(&["run"]);
+    owner.wait_for("embedded broker");
+    // It has neither a broker in it nor rows under way: the state alone is more than this.
+    limited(&folder, "64MiB");
+    let standby = folder.engine(&["run", "--standby"]);
+    assert_eq!(standby.code, 1, "{}", standby.err);
+    for part in ["its limit is 64 MiB", "minutes/", "runtime.engine.memory_limit"] {
+        assert!(standby.err.contains(part), "no `{part}` in {}", standby.err);
+    }
+    owner.signal("TERM");
+    let ended = owner.end();
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    limited(&folder, "2GiB");
+    finishes(&folder);
 }

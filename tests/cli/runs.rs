@@ -287,18 +287,52 @@ fn a_journal_that_vanished_stops_the_start() {
     folder.succeed(&["run", "--once", "--fresh"]);
 }
 
+/// Deletes the clicks before an offset, as retention does.
+fn forget_clicks_before(address: &str, offset: i64) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", address).create().expect("a client");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset("clicks", 0, Offset::Offset(offset)).expect("an offset");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).expect("they are deleted");
+}
+
+#[test]
+fn what_retention_took_before_it_was_read_is_counted_where_its_source_goes_on() {
+    let folder = project();
+    let source = PROJECT[0].1.replace("topic: clicks\n", "topic: clicks\n    on_gap: earliest\n");
+    folder.write(PROJECT[0].0, source);
+    let (_broker, address) = started_broker(&folder);
+    click(&folder, &[("a", 1, 0), ("a", 2, 1)]);
+    let out = folder.succeed(&["run", "--once"]);
+    assert!(!out.contains("passed_over"), "{out}");
+    click(&folder, &[("a", 3, 2), ("a", 4, 3), ("a", 5, 4)]);
+    forget_clicks_before(&address, 4);
+    let output = folder.engine(&["run", "--once"]);
+    assert_eq!(output.code, 0, "{}", output.err);
+    assert!(output.out.contains("source=clicks read=1 passed_over=2 "), "{}", output.out);
+    assert!(
+        output.err.contains("clicks: 2 offsets were gone before they were read"),
+        "{}",
+        output.err
+    );
+    click(&folder, &[("a", 6, 5), ("a", 7, 6)]);
+    forget_clicks_before(&address, 6);
+    let out = folder.succeed(&["run", "--once", "--output", "json"]);
+    let values = out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let sources: Vec<Value> = values.filter(|value| value["type"] == "source").collect();
+    assert_eq!(sources.len(), 1, "{out}");
+    assert_eq!((&sources[0]["read"], &sources[0]["passed_over"]), (&1.into(), &1.into()), "{out}");
+    assert_eq!(folder.lines("copies").len(), 4);
+}
+
 #[test]
 fn input_that_a_replay_needs_and_that_is_gone_stops_the_start() {
     let folder = project();
     click(&folder, &[("a", 1, 0), ("a", 2, 1), ("a", 3, 2)]);
     folder.succeed(&["run", "--once"]);
     let (_broker, address) = started_broker(&folder);
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", address).create().expect("a client");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset("clicks", 0, Offset::Offset(2)).expect("an offset");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).expect("they are deleted");
+    forget_clicks_before(&address, 2);
     folder.succeed(&["run", "--once"]);
     // Without a snapshot everything must be read again.
     std::fs::remove_dir_all(folder.path().join(".engine/state/default/snapshots"))

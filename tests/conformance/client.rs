@@ -15,6 +15,9 @@ use rdkafka::{Offset, TopicPartitionList};
 /// How long anything may take before a fact counts as broken.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// As many replicas as the broker has by default.
+const BROKER_DEFAULT: TopicReplication<'_> = TopicReplication::Fixed(-1);
+
 /// A point in time by which something must have happened.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(Instant);
@@ -76,7 +79,7 @@ impl Cluster {
 
     /// Creates a topic, with settings.
     pub(crate) fn topic_with(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topic = NewTopic::new(name, partitions, BROKER_DEFAULT);
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
         let created = wait(self.admin().create_topics([&topic], &options()));
         let created = created.expect("the request is answered");

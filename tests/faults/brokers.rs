@@ -1,8 +1,11 @@
-//! A broker that restarts, does not answer, or answers some things only.
+//! A broker that restarts, does not answer, answers some things only, or takes its time.
 
 use std::time::Duration;
 
+use stream::{Clock, SystemClock};
+
 use crate::kafka::Kafka;
+use crate::kills::number;
 use crate::proxy::{END_TRANSACTION, Loss, Proxy};
 use crate::world::{Engine, World, pause, wait_until};
 
@@ -12,7 +15,18 @@ const RATE: u64 = 900;
 /// How much more memory a run may take while it waits for its broker: what an epoch keeps.
 const GROWTH_BYTES: u64 = 96 << 20;
 
+/// For how long a broker is silent, in seconds, if it shall be for longer than ten.
+const SILENCE: &str = "ENGINE_TEST_SILENCE";
+
+/// Bytes of an output's row in the test of a slow output, rows a partition (343 MiB in all), and what
+/// of them may be in memory: an epoch that is written, one that waits, the client's queue, and the
+/// pieces that are folded and encoded.
+const WIDE_BYTES: usize = 2_000;
+const WIDE_ROWS: u64 = 60_000;
+const WIDE_GROWTH_BYTES: u64 = 208 << 20;
+
 /// Breaks a Kafka while rows go on coming; the engine must go on, and lose nothing.
+#[expect(clippy::print_stdout, reason = "figures for docs/RELIABILITY.md")]
 fn goes_on_through(prefix: &str, break_it: impl Fn(&mut Kafka)) {
     let Some(mut kafka) = Kafka::start() else { return };
     let world = World::new(&kafka.brokers(), prefix);
@@ -24,6 +38,7 @@ fn goes_on_through(prefix: &str, break_it: impl Fn(&mut Kafka)) {
     world.await_rows(before);
     wait_until("rows after the fault", || world.committed() > before + 500);
     let grown = engine.resident_bytes().saturating_sub(resident);
+    println!("{prefix}: memory +{} MiB", grown >> 20);
     assert!(grown < GROWTH_BYTES, "memory grew by {grown} bytes");
     let fed = feeder.stop().flush();
     engine.signal("TERM");
@@ -44,11 +59,53 @@ fn a_broker_that_crashes_changes_no_row() {
 
 #[test]
 fn a_broker_that_is_silent_for_ten_seconds_changes_no_row() {
+    let seconds = number(SILENCE).unwrap_or(10);
     goes_on_through("silent", |kafka| {
         kafka.command("pause");
-        pause(Duration::from_secs(10));
+        pause(Duration::from_secs(seconds));
         kafka.command("resume");
     });
+}
+
+#[test]
+fn an_output_that_is_slow_stops_the_reading_and_loses_no_row() {
+    let Some((proxy, _kafka)) = behind_proxy() else { return };
+    let world = World::new(&proxy.address().to_string(), "slow");
+    let wide = format!("SELECT REPEAT('x', {WIDE_BYTES}) AS pad, part,");
+    world.change("models/copies.yml", "SELECT part,", &wide);
+    let whole = "partitions: 3\n      config: {compression.type: uncompressed}";
+    world.change("models/copies.yml", "partitions: 3", whole);
+    let mut feed = world.feed();
+    feed.rows(10);
+    feed.flush();
+    let engine = Engine::start(&world.folder, &["--commit-interval", "100ms"]);
+    wait_until("rows before the fault", || world.committed() == 30);
+    let resident = engine.resident_bytes();
+    proxy.slow_down(Some(256 << 10));
+    feed.rows(WIDE_ROWS);
+    let fed = feed.flush();
+    let mut most = 0;
+    wait_until("slowness for a while", || {
+        most = most.max(engine.resident_bytes());
+        proxy.held() > Duration::from_secs(8)
+    });
+    let total = usize::try_from(fed.iter().sum::<u64>()).expect("a small number");
+    assert!(world.committed() < total / 2, "it was slow");
+    let clock = SystemClock::new();
+    proxy.slow_down(None);
+    // All of them are counted only once: that is slow itself.
+    let all = format!("source=events read={total} ");
+    wait_until("all rows", || {
+        most = most.max(engine.resident_bytes());
+        engine.messages().contains(&all)
+    });
+    let grown = most.saturating_sub(resident) >> 20;
+    println!("{}: all rows after {:.1?}, memory +{grown} MiB", world.prefix, clock.monotonic());
+    assert!(grown < WIDE_GROWTH_BYTES >> 20, "memory grew by {grown} MiB");
+    engine.signal("TERM");
+    let (code, messages) = engine.end();
+    assert_eq!(code, 0, "{messages}");
+    world.settle(&fed).is_exact();
 }
 
 /// A Kafka of which every connection goes through a proxy.

@@ -1,5 +1,7 @@
 //! Rows that say where they are.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub(crate) struct Feed {
     producer: BaseProducer,
     topic: String,
     fed: Vec<u64>,
+    written: Arc<AtomicUsize>,
 }
 
 impl Feed {
@@ -31,11 +34,17 @@ impl Feed {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers);
         config.set("enable.idempotence", "true");
-        config.set("message.timeout.ms", "300000");
+        // A broker may be silent for as long as a test likes.
+        config.set("message.timeout.ms", "0");
         config.set("linger.ms", "5");
         config.set("topic.metadata.refresh.interval.ms", "500");
         let producer = config.create().expect("a producer can be made");
-        Self { producer, topic: topic.to_owned(), fed: vec![0; partitions] }
+        Self {
+            producer,
+            topic: topic.to_owned(),
+            fed: vec![0; partitions],
+            written: Arc::default(),
+        }
     }
 
     /// Writes `count` rows into each partition.
@@ -54,6 +63,7 @@ impl Feed {
         let row = format!(r#"{{"part":{partition},"seq":{number},"k":"{key}","at":"{at}"}}"#);
         self.raw(partition, row.as_bytes());
         self.fed[partition] += 1;
+        self.written.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Writes something that is no row.
@@ -95,6 +105,7 @@ impl Feed {
     /// Goes on writing on a thread of its own, until it is told to stop.
     pub(crate) fn start(mut self, rows_per_second: u64) -> Feeder {
         let (stop, stopped) = sync_channel::<()>(0);
+        let written = Arc::clone(&self.written);
         let per_tick = (rows_per_second / 100 / self.fed.len() as u64).max(1);
         let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
@@ -103,17 +114,23 @@ impl Feed {
             }
             self
         });
-        Feeder { stop, thread }
+        Feeder { stop, written, thread }
     }
 }
 
 /// Rows that go on coming.
 pub(crate) struct Feeder {
     stop: SyncSender<()>,
+    written: Arc<AtomicUsize>,
     thread: JoinHandle<Feed>,
 }
 
 impl Feeder {
+    /// How many rows it has written so far, stored or not.
+    pub(crate) fn written(&self) -> usize {
+        self.written.load(Ordering::SeqCst)
+    }
+
     /// Ends it.
     pub(crate) fn stop(self) -> Feed {
         drop(self.stop);

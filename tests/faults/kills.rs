@@ -46,7 +46,8 @@ fn kills() -> usize {
     number("ENGINE_TEST_KILLS").map_or(KILLS, |kills| usize::try_from(kills).expect("a count"))
 }
 
-fn number(variable: &str) -> Option<u64> {
+/// The number in a variable of the environment, if it is set.
+pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var_os(variable)?;
     Some(text.to_string_lossy().parse().expect("the variable is a number"))
 }

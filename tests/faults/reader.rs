@@ -31,8 +31,7 @@ pub(crate) fn committed_values(brokers: &str, topics: &[&str]) -> Vec<Vec<String
 
 /// As [`committed_values`], with headers.
 pub(crate) fn committed_records(brokers: &str, topics: &[&str]) -> Vec<Vec<Committed>> {
-    let cluster = Cluster::embedded(brokers.parse().expect("an address"));
-    let consumer = Consumer::open(&cluster.reader_settings(1)).expect("a consumer can be made");
+    let consumer = Consumer::open(&settings(brokers)).expect("a consumer can be made");
     let (mut starts, mut owners) = (Vec::new(), Vec::new());
     for (owner, topic) in topics.iter().enumerate() {
         let metadata = consumer.metadata(Some(topic), PATIENCE).expect("metadata");
@@ -49,7 +48,12 @@ pub(crate) fn committed_records(brokers: &str, topics: &[&str]) -> Vec<Vec<Commi
     let mut records = vec![Vec::new(); topics.len()];
     let clock = SystemClock::new();
     while !open.is_empty() {
-        assert!(clock.monotonic() < PATIENCE, "reading {topics:?} does not end");
+        assert!(
+            clock.monotonic() < PATIENCE,
+            "reading {topics:?} does not end: {open:?}, {:?}, {:?}",
+            consumer.events(Duration::ZERO),
+            consumer.metadata(Some(topics[0]), PATIENCE),
+        );
         open.retain(|(queue, owner)| {
             let polled = queue.poll(10_000, Duration::ZERO);
             records[*owner].extend(polled.messages.iter().map(committed));
@@ -58,6 +62,14 @@ pub(crate) fn committed_records(brokers: &str, topics: &[&str]) -> Vec<Vec<Commi
         std::thread::park_timeout(Duration::from_millis(1));
     }
     records
+}
+
+/// Settings of a reader that finds a cluster by any of its nodes.
+fn settings(brokers: &str) -> Vec<(String, String)> {
+    let (first, _) = brokers.split_once(',').unwrap_or((brokers, ""));
+    let mut settings = Cluster::embedded(first.parse().expect("an address")).reader_settings(1);
+    settings.push(("bootstrap.servers".to_owned(), brokers.to_owned()));
+    settings
 }
 
 fn committed(message: Message<'_>) -> Committed {

@@ -199,6 +199,8 @@ fn input_that_retention_took_is_passed_over_and_counted_where_its_source_says_so
         engine.signal("TERM");
         let (code, messages) = engine.end();
         assert_eq!(code, 0, "{messages}");
+        let counted = "events: 400 offsets were gone before they were read";
+        assert!(messages.contains(counted), "{messages}");
         assert_eq!(world.committed(), rest, "the gap reported is the real one");
     });
 }

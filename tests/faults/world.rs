@@ -220,8 +220,9 @@ pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
     wait_until_told(|| what.to_owned(), is_so);
 }
 
+/// As [`wait_until`]; what is missing is told only if it comes to that.
 #[track_caller]
-fn wait_until_told(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until_told(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
     let clock = SystemClock::new();
     while !is_so() {
         assert!(clock.monotonic() < PATIENCE, "within {PATIENCE:?} no {}", what());

@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
-# A real Apache Kafka (one KRaft node on loopback) for the tests: Java 17 and Maven, nothing else.
+# A real Apache Kafka (KRaft, on loopback) for the tests: Java 17 and Maven, nothing else.
 #
 #   kafka.sh available                 exits 0 if Java and Maven (or the cached jars) are there
 #   kafka.sh serve DIR [PORT [name=value ...]]
 #       Keeps data in DIR (made and formatted once; "-": a temporary one that is removed at the
-#       end), prints "ready HOST:PORT" once it answers, and
-#       serves until its standard input ends: a test process that dies in any way takes the broker
-#       along. Lines on standard input: "restart" (orderly), "crash" (SIGKILL, then start again),
-#       "pause" (SIGSTOP: connections stay, nothing answers), "resume"; each is answered by another
-#       "ready" line. PORT 0 or none: a free one.
+#       end), prints "ready HOST:PORT" once it answers, and serves until its standard input ends:
+#       a test process that dies in any way takes the broker along. Lines on standard input: "restart" (orderly), "crash" (SIGKILL, then start again),
+#       "stop" (orderly), "kill" (SIGKILL), "start", "pause" (SIGSTOP: connections stay, nothing answers), "resume";
+#       each is answered by another "ready" line. A number after it says which node, the first if
+#       there is none. PORT 0 or none: a free one.
 #   kafka.sh tool CLASS ARGS...        one of Kafka's own tools, as org.apache.kafka.tools.TopicCommand
 #
-# With KAFKA_TLS=FOLDER "serve" listens on three more ports: PORT + 2 is SASL_SSL (SCRAM-SHA-512),
-# PORT + 3 is SSL and asks for a client certificate, PORT + 4 is SSL with an expired certificate.
+# With KAFKA_NODES=3 "serve" starts a cluster of three nodes, each broker and controller; a topic
+# has three replicas, of which two must be in sync. Node N listens on PORT + 2 (N - 1), and "ready"
+# names all of them, with commas between.
+#
+# With KAFKA_TLS=FOLDER "serve" (of one node) listens on three more ports: PORT + 2 is SASL_SSL
+# (SCRAM-SHA-512), PORT + 3 is SSL and asks for a client certificate, PORT + 4 is SSL with an
+# expired certificate.
 # FOLDER has broker.pem and expired.pem (each key and certificate) and ca.pem, KAFKA_USERS the users
 # as "NAME=PASSWORD ...". The first user and everybody with a client certificate may do all, the
 # others nothing.
@@ -46,7 +51,7 @@ free_port() {
   local port next
   for _ in $(seq 100); do
     port=$((20000 + RANDOM % 12000))
-    for next in 0 1 2 3 4; do
+    for next in $(seq 0 $((nodes * 2 + 2))); do
       ! answers "$((port + next))" || continue 2
     done
     echo "$port"
@@ -56,24 +61,43 @@ free_port() {
   return 1
 }
 
+# Where node $1 listens.
+port_of() { echo $((first_port + 2 * ($1 - 1))); }
+
+# Node $1, with further properties. With the quorum's own patience of a second or two, a node killed on
+# a busy machine was at times not missed for a minute: probably one election followed another, and
+# each begins the sessions of all brokers anew.
 configure() {
-  mkdir -p "$dir"
-  cat > "$dir/server.properties" <<P
+  local node="$1" home="$dir/$1" port voter voters=()
+  shift
+  port="$(port_of "$node")"
+  for voter in $(seq "$nodes"); do
+    voters+=("$voter@127.0.0.1:$(($(port_of "$voter") + 1))")
+  done
+  local replicas=$((nodes < 3 ? nodes : 3))
+  local in_sync=$(((replicas + 1) / 2))
+  mkdir -p "$home"
+  cat > "$home/server.properties" <<P
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
+node.id=$node
+controller.quorum.voters=$(IFS=,; echo "${voters[*]}")
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 controller.listener.names=CONTROLLER
-log.dirs=$dir/data
-offsets.topic.replication.factor=1
+controller.quorum.fetch.timeout.ms=6000
+controller.quorum.request.timeout.ms=4000
+controller.quorum.election.timeout.ms=3000
+log.dirs=$home/data
+default.replication.factor=$replicas
+min.insync.replicas=$in_sync
+offsets.topic.replication.factor=$replicas
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$in_sync
 transaction.state.log.num.partitions=4
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=$replicas
+share.coordinator.state.topic.min.isr=$in_sync
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.retention.ms=-1
@@ -88,10 +112,10 @@ P
       users+=(--add-scram "SCRAM-SHA-512=[name=${user%%=*},password=${user#*=}]")
     done
   fi
-  printf '%s\n' "$@" >> "$dir/server.properties"
-  if [ ! -e "$dir/data/meta.properties" ]; then
+  printf '%s\n' "$@" >> "$home/server.properties"
+  if [ ! -e "$home/data/meta.properties" ]; then
     "${java_command[@]}" kafka.tools.StorageTool format -t AAAAAAAAAAAAAAAAAAAAAQ \
-      -c "$dir/server.properties" "${users[@]}" > "$dir/format.log"
+      -c "$home/server.properties" "${users[@]}" > "$home/format.log"
   fi
 }
 
@@ -99,7 +123,7 @@ P
 configure_tls() {
   local host=127.0.0.1 first="${KAFKA_USERS%%=*}"
   local outside="PLAINTEXT://$host:$port,SASL://$host:$((port + 2)),MUTUAL://$host:$((port + 3)),EXPIRED://$host:$((port + 4))"
-  cat >> "$dir/server.properties" <<P
+  cat >> "$home/server.properties" <<P
 listeners=$outside,CONTROLLER://$host:$((port + 1))
 advertised.listeners=$outside
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL,MUTUAL:SSL,EXPIRED:SSL
@@ -117,66 +141,95 @@ super.users=User:ANONYMOUS;User:$first;User:CN=client
 P
 }
 
-start_broker() {
+launch() {
   "${java_command[0]}" ${KAFKA_HEAP:--Xmx1g -Xms256m} "${java_command[@]:1}" \
-    kafka.Kafka "$dir/server.properties" > "$dir/broker.log" 2>&1 < /dev/null &
-  broker=$!
+    kafka.Kafka "$dir/$1/server.properties" > "$dir/$1/broker.log" 2>&1 < /dev/null &
+  brokers[$1]=$!
+}
+
+# Waits until node $1 answers.
+await_answer() {
+  local port
+  port="$(port_of "$1")"
   for _ in $(seq 600); do
-    if ! kill -0 "$broker" 2>/dev/null; then
-      tail -20 "$dir/broker.log" >&2
+    if ! kill -0 "${brokers[$1]}" 2>/dev/null; then
+      tail -20 "$dir/$1/broker.log" >&2
       return 1
     fi
-    if answers "$port"; then
-      echo "ready 127.0.0.1:$port"
-      return
-    fi
+    ! answers "$port" || return 0
     sleep 0.1
   done
-  echo "no answer on port $port, see $dir/broker.log" >&2
+  echo "no answer on port $port, see $dir/$1/broker.log" >&2
   return 1
 }
 
-stop_broker() {
-  if [ -n "${broker:-}" ]; then
-    kill "-$1" "$broker" 2>/dev/null || true
-    wait "$broker" 2>/dev/null || true
-    broker=""
+# The nodes, at once: alone, one of several waits for the others.
+start_nodes() {
+  local node
+  for node in "$@"; do launch "$node"; done
+  for node in "$@"; do await_answer "$node"; done
+}
+
+# Sends node $2 a signal and waits for its end.
+stop_node() {
+  if [ -n "${brokers[$2]:-}" ]; then
+    kill "-$1" "${brokers[$2]}" 2>/dev/null || true
+    wait "${brokers[$2]}" 2>/dev/null || true
+    brokers[$2]=""
   fi
 }
 
 # The data belongs to a test: at the end there is nothing to save.
 end_serving() {
-  stop_broker KILL
+  local node
+  for node in $(seq "$nodes"); do stop_node KILL "$node"; done
   [ -z "${temporary:-}" ] || rm -rf "$temporary"
 }
 
+say_ready() { echo "ready $(IFS=,; echo "${addresses[*]}")"; }
+
 serve() {
+  nodes="${KAFKA_NODES:-1}"
+  brokers=()
   if [ "${1:?DIR}" = - ]; then
     dir="$(mktemp -d)"
     temporary="$dir"
   else
     dir="$(realpath -m "$1")"
   fi
-  port="${2:-0}"
+  first_port="${2:-0}"
   shift $(($# < 2 ? $# : 2))
   trap end_serving EXIT
   trap 'exit 143' TERM INT HUP
-  [ "$port" != 0 ] || port="$(free_port)"
-  if answers "$port"; then
-    echo "port $port is taken" >&2
+  [ "$first_port" != 0 ] || first_port="$(free_port)"
+  if answers "$first_port"; then
+    echo "port $first_port is taken" >&2
     return 1
   fi
   fetch_libs
-  configure "$@"
-  start_broker
-  while read -r line; do
-    case "$line" in
-    restart) stop_broker TERM; start_broker ;;
-    crash) stop_broker KILL; start_broker ;;
-    pause) kill -STOP "$broker"; echo "ready 127.0.0.1:$port" ;;
-    resume) kill -CONT "$broker"; echo "ready 127.0.0.1:$port" ;;
-    *) echo "restart, crash, pause or resume, not: $line" >&2 ;;
+  local node formats=() addresses=()
+  for node in $(seq "$nodes"); do
+    configure "$node" "$@" &
+    formats+=($!)
+    addresses+=("127.0.0.1:$(port_of "$node")")
+  done
+  for node in "${formats[@]}"; do wait "$node"; done
+  start_nodes $(seq "$nodes")
+  say_ready
+  local command
+  while read -r command node; do
+    node="${node:-1}"
+    case "$command" in
+    restart) stop_node TERM "$node"; start_nodes "$node" ;;
+    crash) stop_node KILL "$node"; start_nodes "$node" ;;
+    stop) stop_node TERM "$node" ;;
+    kill) stop_node KILL "$node" ;;
+    start) start_nodes "$node" ;;
+    pause) kill -STOP "${brokers[$node]}" ;;
+    resume) kill -CONT "${brokers[$node]}" ;;
+    *) echo "restart, crash, stop, kill, start, pause or resume, not: $command" >&2; continue ;;
     esac
+    say_ready
   done
 }
 
@@ -187,5 +240,5 @@ available)
   ;;
 serve) shift; serve "$@" ;;
 tool) shift; fetch_libs; "${java_command[@]}" "$@" ;;
-*) sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+*) sed -n '2,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

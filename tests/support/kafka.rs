@@ -9,6 +9,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
+/// How the JVM of one of several nodes runs: small, and soon there.
+const SMALL_NODE: &str = "-Xmx256m -Xms64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
 /// A Kafka of this test's own, which it may restart.
 pub(crate) struct Kafka {
     brokers: String,
@@ -45,7 +48,12 @@ impl Kafka {
         Some(kafka)
     }
 
-    /// `host:port`.
+    /// Starts a cluster of three nodes: a topic has three replicas, of which two must be in sync.
+    pub(crate) fn start_cluster() -> Option<Self> {
+        Self::start_with(&[("KAFKA_NODES", "3"), ("KAFKA_HEAP", SMALL_NODE)], &[])
+    }
+
+    /// `host:port`, of each node, with commas between.
     pub(crate) fn brokers(&self) -> String {
         self.brokers.clone()
     }
@@ -55,6 +63,19 @@ impl Kafka {
         let commands = self.commands.as_mut().expect("the script still listens");
         writeln!(commands, "{command}").expect("the script takes commands");
         self.await_ready();
+    }
+
+    /// Runs one of Kafka's own tools, such as `org.apache.kafka.tools.TopicCommand`; what it says.
+    pub(crate) fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        let output = Command::new(script_path())
+            .args(["tool", class, "--bootstrap-server", &self.brokers])
+            .args(arguments)
+            .output()
+            .expect("tests/kafka/kafka.sh can be run");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mistakes = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{class} {arguments:?}: {said}\n{mistakes}");
+        said
     }
 
     /// Waits until the script says that it is ready.

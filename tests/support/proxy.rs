@@ -1,12 +1,20 @@
-//! A TCP proxy before a broker, which can lose single requests or replies of Kafka's protocol.
+//! A TCP proxy before a broker, which can lose single requests or replies of Kafka's protocol, or
+//! let what the engine writes through slowly.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Kafka's number of the request that ends a transaction.
 pub(crate) const END_TRANSACTION: u16 = 26;
+
+/// Kafka's number of the request that writes records.
+const PRODUCE: u16 = 0;
+
+/// The engine's `client.id`.
+const ENGINE: &[u8] = b"engine";
 
 /// What is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +37,10 @@ struct Rules {
     loss: Option<Loss>,
     /// How often something was lost.
     lost: u32,
+    /// How many bytes of records a second the engine may write.
+    engines_rate: Option<u32>,
+    /// For how long the engine's records have been held back, in all.
+    held: Duration,
 }
 
 impl Proxy {
@@ -64,6 +76,16 @@ impl Proxy {
         lock(&self.rules).loss = loss;
     }
 
+    /// How many bytes of records a second the engine may write from now on.
+    pub(crate) fn slow_down(&self, bytes_per_second: Option<u32>) {
+        lock(&self.rules).engines_rate = bytes_per_second;
+    }
+
+    /// For how long the engine's records have been held back, in all.
+    pub(crate) fn held(&self) -> Duration {
+        lock(&self.rules).held
+    }
+
     /// How often something was lost.
     pub(crate) fn lost(&self) -> u32 {
         lock(&self.rules).lost
@@ -81,7 +103,10 @@ fn serve(client: TcpStream, server: TcpStream, rules: &Arc<Mutex<Rules>>) {
     let (requests, replies) = (Arc::clone(rules), Arc::clone(rules));
     let silenced = Arc::clone(&unanswered);
     std::thread::spawn(move || {
-        pass(client, server, |frame| is_request_passed(frame, &requests, &unanswered));
+        pass(client, server, |frame| {
+            hold_back(frame, &requests);
+            is_request_passed(frame, &requests, &unanswered)
+        });
     });
     std::thread::spawn(move || {
         pass(back_from, back_to, |frame| is_reply_passed(frame, &replies, &silenced));
@@ -107,6 +132,31 @@ fn read_frame(from: &mut TcpStream, frame: &mut Vec<u8>) -> std::io::Result<()> 
     let length = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]);
     frame.resize(4 + usize::try_from(length).expect("a small frame"), 0);
     from.read_exact(&mut frame[4..])
+}
+
+/// Takes the time that the engine's records shall take, as long as they shall.
+fn hold_back(frame: &[u8], rules: &Mutex<Rules>) {
+    const STEP: Duration = Duration::from_millis(10);
+    if !is_of_engine(frame, PRODUCE) {
+        return;
+    }
+    let bytes = u32::try_from(frame.len()).expect("a small frame");
+    let mut held = Duration::ZERO;
+    loop {
+        let Some(rate) = lock(rules).engines_rate else { return };
+        if held >= Duration::from_secs(bytes.into()) / rate {
+            return;
+        }
+        std::thread::park_timeout(STEP);
+        held += STEP;
+        lock(rules).held += STEP;
+    }
+}
+
+/// Whether it is a request of this kind, and the client says that it is the engine.
+fn is_of_engine(frame: &[u8], kind: u16) -> bool {
+    let number = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    number(0) == kind && frame.get(10..10 + usize::from(number(8))) == Some(ENGINE)
 }
 
 fn is_request_passed(

@@ -304,6 +304,12 @@ impl Consumer {
         self.client.distrust()
     }
 
+    /// What librdkafka's log has said of connections that failed since this was last asked, oldest
+    /// first; of many the newest. Some causes are told nowhere else.
+    pub fn take_failed_connections(&self) -> Vec<String> {
+        self.client.take_failed_connections()
+    }
+
     /// The errors that the client has met, oldest first; waits up to `timeout` for the first.
     pub fn events(&self, timeout: Duration) -> Vec<ClientEvent> {
         let mut events = Vec::new();

@@ -88,6 +88,8 @@ pub(crate) struct ReaderView {
     idle_advance: Option<Duration>,
     /// Watermark and monotonic time at which the reader became wholly idle.
     idle_since: Option<(Watermark, Duration)>,
+    /// Offsets that retention took before they were read.
+    pub(crate) passed_over: u64,
     /// How carried records are decoded, if the journal carries them.
     carried: Option<SourceSpec>,
     pub(crate) partitions: Vec<PartitionView>,
@@ -129,6 +131,7 @@ impl ReaderView {
             idle_timeout: millis(source.event_time.idle_timeout_ms),
             idle_advance: source.event_time.idle_advance_ms.map(millis),
             idle_since: None,
+            passed_over: 0,
             carried,
             partitions: bounds.iter().map(|bounds| PartitionView::new(*bounds)).collect(),
         }
@@ -331,7 +334,7 @@ impl Driver {
         self.show(true);
         self.board.update(|status| status.phase = Phase::Ended);
         Ok(RunReport {
-            counters: self.fold.counters().since(&self.base),
+            counters: self.counted(),
             epochs: self.committed.0 - self.first_epoch.0,
             replayed_records: self.replayed_records,
             notes: Vec::new(),
@@ -552,7 +555,7 @@ impl Driver {
         let mut reached = Vec::new();
         let now = self.clock.monotonic();
         {
-            let shared = self.inbox.lock();
+            let mut shared = self.inbox.lock();
             if let Some(committed) = shared.committed.filter(|epoch| *epoch > self.committed) {
                 self.committed = committed;
                 self.committed_at = now;
@@ -560,7 +563,8 @@ impl Driver {
             }
             for (reader, view) in self.readers.iter_mut().enumerate() {
                 for (partition, at) in view.partitions.iter_mut().enumerate() {
-                    let inbox = &shared.readers[reader][partition];
+                    let inbox = &mut shared.readers[reader][partition];
+                    view.passed_over += std::mem::take(&mut inbox.passed_over);
                     at.log_end = inbox.log_end.unwrap_or(at.log_end);
                     if let Some(end) = inbox.end.filter(|_| inbox.pieces.is_empty()) {
                         at.position = at.position.max(end);

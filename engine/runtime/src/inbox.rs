@@ -56,6 +56,8 @@ pub(crate) struct PartitionInbox {
     pub(crate) log_end: Option<i64>,
     /// What a partition that the topic got while running held when it was noticed.
     pub(crate) bounds: Bounds,
+    /// Offsets that retention took before they were read, since the fold last looked.
+    pub(crate) passed_over: u64,
     /// For who follows the journal: ends of slices that the reader may read and does not know yet.
     slices: Vec<i64>,
     /// Where reading goes on when the journal is no longer followed.
@@ -195,6 +197,14 @@ impl Inbox {
         let inbox = &mut shared.readers[reader][partition];
         inbox.end = Some(end);
         inbox.log_end = log_end.or(inbox.log_end);
+        shared.has_news = true;
+        self.fold.notify_one();
+    }
+
+    /// Retention took so many offsets before they were read.
+    pub(crate) fn pass_over(&self, reader: usize, partition: usize, offsets: u64) {
+        let mut shared = self.lock();
+        shared.readers[reader][partition].passed_over += offsets;
         shared.has_news = true;
         self.fold.notify_one();
     }

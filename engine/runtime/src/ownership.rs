@@ -18,7 +18,8 @@ const LEASE_POLL: Duration = Duration::from_millis(250);
 
 /// How long who was fenced waits for the first entry of who did it, which comes right after: who
 /// took the producer back at once would end the other. If the broker alone has ended the
-/// transaction, because it took too long, this is how long it takes to go on.
+/// transaction, because it took too long, or who did it stands back again, this is how long it takes
+/// to go on.
 const FENCED_WAIT: Duration = Duration::from_secs(3);
 
 /// What a start knows before it asks the journal.
@@ -49,6 +50,9 @@ pub(crate) struct Ownership {
     claim: Claim,
     journal: JournalTopic,
     last: Option<Last>,
+    /// How much longer than its lease the owner may be silent: this process has fenced it, so that
+    /// it waits for [`FENCED_WAIT`] before it goes on. Until its next entry.
+    grace: Duration,
 }
 
 /// The last entry's words.
@@ -64,7 +68,7 @@ impl Ownership {
     /// Opens the journal; nothing is read yet.
     pub(crate) fn open(claim: Claim) -> Result<Self, RuntimeError> {
         let journal = JournalTopic::open(&claim.cluster, &claim.journal, claim.journal_offset)?;
-        Ok(Self { claim, journal, last: None })
+        Ok(Self { claim, journal, last: None, grace: Duration::ZERO })
     }
 
     /// Where the journal ended when it was last asked.
@@ -108,6 +112,7 @@ impl Ownership {
                 return Ok((history, producer));
             }
             drop(producer);
+            self.grace = FENCED_WAIT;
             inbox.wait_closing(jitter()?);
         }
     }
@@ -142,6 +147,9 @@ impl Ownership {
         self.read(&mut |entry| entries.push(entry))?;
         let is_ours = |entry: &Entry| entry.header.instance == self.claim.instance;
         let is_contested = !is_pushing && !entries.iter().all(is_ours);
+        if is_contested {
+            self.grace = FENCED_WAIT;
+        }
         Ok(((!is_contested).then_some(producer), entries))
     }
 
@@ -166,6 +174,7 @@ impl Ownership {
             owner: entry.owner().cloned(),
             lease: Duration::from_millis(entry.header.lease_ms),
         });
+        self.grace = Duration::ZERO;
         Ok(Some(entry))
     }
 
@@ -174,10 +183,12 @@ impl Ownership {
         self.journal.entries_left()
     }
 
-    /// Who the last entry says owns the project, and for how long after it.
+    /// Who the last entry says owns the project, and for how long after it: its lease, and what it
+    /// needs beyond that to go on where this process has fenced it.
     pub(crate) fn lease(&self) -> (Option<&InstanceName>, Duration) {
         let last = self.last.as_ref();
-        (last.and_then(|last| last.owner.as_ref()), last.map_or(Duration::ZERO, |last| last.lease))
+        let lease = last.map_or(Duration::ZERO, |last| last.lease + self.grace);
+        (last.and_then(|last| last.owner.as_ref()), lease)
     }
 
     /// The last epoch in the journal, as far as it was read.
@@ -265,7 +276,7 @@ impl Ownership {
         let is_gone = self.claim.is_taking_over
             || *owner == self.claim.instance
             || self.claim.former.contains(owner);
-        (!is_gone).then(|| (owner.clone(), last.lease))
+        (!is_gone).then(|| (owner.clone(), last.lease + self.grace))
     }
 
     /// Reads on to the end as it is now.
@@ -320,3 +331,6 @@ pub(crate) fn jitter() -> Result<Duration, RuntimeError> {
     let random = getrandom::u32().map_err(|_e| RuntimeError::Random)?;
     Ok(Duration::from_millis(100 + u64::from(random % 900)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -301,9 +301,10 @@ impl Reader {
             if on_gap == OnGap::Stop || !at.limits.replayed.is_empty() {
                 return Err(RuntimeError::Gap { topic, partition: number, position, first });
             }
-            let lost = first - position;
+            let lost = first.abs_diff(position);
             tracing::warn!(topic, partition, lost, "a gap is passed over");
             at.position = first;
+            self.inbox.pass_over(self.index, partition, lost);
         }
         let restart = at.position;
         Ok(self.source.restart(partition, restart)?)

@@ -654,7 +654,7 @@ fn place_readers(
                         first: at.first_at_start,
                     });
                 }
-                let lost = at.first_at_start - at.position;
+                let lost = at.first_at_start.abs_diff(at.position);
                 tracing::warn!(
                     topic = reader.view.topic,
                     partition = number,
@@ -662,6 +662,7 @@ fn place_readers(
                     "a gap is passed over"
                 );
                 at.position = at.first_at_start;
+                reader.view.passed_over += lost;
             }
             limits.last = plan.options.is_once.then_some(at.end_at_start);
             reader.limits.push(limits);

@@ -66,6 +66,11 @@ impl Findings {
         self.all.push(Finding { text: text.into(), fix: None });
     }
 
+    fn bad_for(&mut self, error: &Error) {
+        let fix = error.next_step().unwrap_or_else(|| "see the message".to_owned());
+        self.bad(error.to_string(), fix);
+    }
+
     fn bad(&mut self, text: impl Into<String>, fix: impl Into<String>) {
         self.all.push(Finding { text: text.into(), fix: Some(fix.into()) });
     }

@@ -230,6 +230,7 @@ fn tell_end(
         OutputStyle::Text => summary.lines(),
     };
     context.screen.result(&text)?;
+    summary.gaps().for_each(|gap| context.screen.warn(&gap));
     let how = if report.is_stopped { "stopped" } else { "done" };
     let replayed = match report.replayed_records {
         0 => String::new(),

@@ -20,7 +20,7 @@ use super::{Context, Scope};
 use crate::report::Append;
 use crate::report::count;
 use crate::topics::{self, ConsumeOptions, Pattern, ProduceOptions, Start};
-use crate::{Engine, Error, Session, Stay, signals};
+use crate::{Engine, Error, Session, Stay, reach, signals};
 
 /// Bytes gathered before they are written to standard output.
 const OUT_BYTES: usize = 1 << 20;
@@ -54,6 +54,10 @@ impl<'a> Place<'a> {
         let project = checked.declared()?;
         let session = Session::open(engine.folder(), project, Stay::Brief)?;
         let admin = Admin::open(session.cluster())?;
+        // Of the embedded broker, opening it has told.
+        if !session.cluster().is_embedded() {
+            reach::topics(&admin)?;
+        }
         let dataflow = checked.dataflow().ok();
         Ok(Self { session, admin, project, dataflow })
     }

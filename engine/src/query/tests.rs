@@ -36,6 +36,18 @@ fn tables_are_found_by_operator_and_name() {
 }
 
 #[test]
+fn a_refusal_names_tables_as_the_query_does() {
+    for (sql, said) in [
+        ("SELECT * FROM x", "table 'x' not found"),
+        ("SELECT * FROM minutes.x", "table 'minutes.x' not found"),
+        ("SELECT x FROM fold.clock", "Valid fields are fold.clock.n"),
+    ] {
+        let reason = ask(sql).expect_err("there is none");
+        assert!(reason.contains(said), "{reason}");
+    }
+}
+
+#[test]
 fn everything_but_one_query_over_the_tables_is_refused() {
     for sql in [
         "COPY (SELECT 1) TO 'out.csv'",

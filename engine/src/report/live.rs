@@ -118,7 +118,7 @@ pub(crate) fn status_table(picture: &Picture<'_>, rows: &Rows, width: Option<u16
     }
     right_align(&mut table);
     let mut text = format!("{table}\n");
-    for sentence in sentences(now, rows) {
+    for sentence in new.gaps().chain(sentences(now, rows)) {
         text.push_str(&wrapped(&sentence, columns.width));
     }
     text.append(format_args!("{} · epoch {} · Ctrl-C stops", phase_words(now), now.epoch));

@@ -54,6 +54,15 @@ impl Summary {
         }
     }
 
+    /// What retention took from each source before it was read.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = String> {
+        let gone = self.sources.iter().filter(|(_, counted)| counted.passed_over > 0);
+        gone.map(|(name, counted)| {
+            let offsets = counted.passed_over;
+            format!("{name}: {offsets} offsets were gone before they were read (on_gap: earliest)")
+        })
+    }
+
     /// One `key=value` line for each source and each model.
     pub(crate) fn lines(&self) -> String {
         let mut text = String::new();
@@ -67,6 +76,7 @@ impl Summary {
                 &mut line,
                 &[("future", counted.future), ("null_values", counted.nulls_skipped)],
             );
+            optional(&mut line, &[("passed_over", counted.passed_over)]);
             let dead_lettered = discarded_by_source(counted);
             text.append(format_args!("{line} dead_lettered={dead_lettered}\n"));
         }
@@ -113,6 +123,7 @@ impl Summary {
                 "type": "source", "name": name, "read": counted.records,
                 "rejected": counted.rejected, "null_time": counted.null_time,
                 "future": counted.future, "null_values": counted.nulls_skipped,
+                "passed_over": counted.passed_over,
                 "dead_lettered": discarded_by_source(counted),
             })
         });

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
@@ -66,8 +66,7 @@ impl Drop for Client {
 impl Client {
     /// Makes a client of `settings`; later ones win over earlier ones of the same name.
     pub(crate) fn open(kind: Kind, settings: &[(String, String)]) -> Result<Arc<Self>, KafkaError> {
-        let observer =
-            Box::new(Observer { secrets: Secrets::of(settings), trust: Trust::default() });
+        let observer = Box::new(Observer { secrets: Secrets::of(settings), ..Observer::default() });
         let configuration = Configuration::new();
         for (name, value) in settings {
             configuration.set(name, value)?;
@@ -88,6 +87,12 @@ impl Client {
     /// Why a broker's certificate was refused, if one was.
     pub(crate) fn distrust(&self) -> Option<Distrust> {
         self.observer.trust.distrust()
+    }
+
+    /// What the log has said of connections that failed since this was last asked, oldest first;
+    /// of many the newest.
+    pub(crate) fn take_failed_connections(&self) -> Vec<String> {
+        std::mem::take(&mut *self.observer.failed_connections())
     }
 
     /// The fatal error that the handle is in, if any.
@@ -390,13 +395,33 @@ impl Drop for Configuration {
     }
 }
 
+/// How many log lines of failed connections are kept: one a broker and try, while somebody asks.
+const FAILED_CONNECTIONS_MAX: usize = 32;
+
 /// What librdkafka's callbacks use and leave.
+#[derive(Default)]
 pub(super) struct Observer {
     secrets: Secrets,
     pub(super) trust: Trust,
+    failed_connections: Mutex<Vec<String>>,
+}
+
+impl Observer {
+    fn failed_connections(&self) -> MutexGuard<'_, Vec<String>> {
+        self.failed_connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_failed_connection(&self, line: &str) {
+        let mut lines = self.failed_connections();
+        if lines.len() == FAILED_CONNECTIONS_MAX {
+            lines.remove(0);
+        }
+        lines.push(line.to_owned());
+    }
 }
 
 /// The values that must not appear in any text.
+#[derive(Default)]
 struct Secrets {
     values: Vec<String>,
 }
@@ -443,6 +468,11 @@ unsafe extern "C" fn log(
     let line = text(line);
     let line = observer.map_or_else(|| line.clone(), |observer| observer.secrets.redact(&line));
     let facility = text(facility);
+    if let Some(observer) = observer
+        && facility == "FAIL"
+    {
+        observer.note_failed_connection(&line);
+    }
     match level {
         // A broker that is not there now is the caller's to tell, with what it means for the work;
         // librdkafka tells it again for each of its connections.

@@ -77,7 +77,7 @@ impl Driver {
     /// What the run has done so far.
     pub(crate) fn report(&self, is_stopped: bool) -> RunReport {
         RunReport {
-            counters: self.fold.counters().since(&self.base),
+            counters: self.counted(),
             epochs: self.committed.0.saturating_sub(self.first_epoch.0),
             replayed_records: self.replayed_records,
             notes: Vec::new(),

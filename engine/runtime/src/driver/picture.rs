@@ -7,6 +7,7 @@ use planner::dataflow::{Dataflow, Operator};
 use stream::{EventTime, ProcessingTime, Watermark};
 
 use super::{BOARD_INTERVAL, Driver, ReaderView, partition_number};
+use crate::fold::Counters;
 use crate::status::{Lag, ModelStatus, ReaderStatus, WaitReason, Waiting};
 
 /// A transaction that is open for less than this is not worth a word.
@@ -58,7 +59,7 @@ impl Driver {
             return;
         }
         self.last_board = now;
-        let counters = self.fold.counters().since(&self.base);
+        let counters = self.counted();
         let has_output = counters.models.values().any(|model| model.rows_out > 0);
         let is_visible = has_output && self.committed > self.first_epoch.next();
         let wall = self.clock.now();
@@ -78,6 +79,15 @@ impl Driver {
                 status.first_output_after = Some(now.saturating_sub(self.started.1));
             }
         });
+    }
+
+    /// What was counted since this run began.
+    pub(super) fn counted(&self) -> Counters {
+        let mut counters = self.fold.counters().since(&self.base);
+        for view in self.readers.iter().filter(|view| view.passed_over > 0) {
+            counters.source(&view.name.to_string()).passed_over = view.passed_over;
+        }
+        counters
     }
 
     fn reader_status(

@@ -35,6 +35,9 @@ pub struct SourceCounters {
     pub null_time: u64,
     /// Rows with an event time too far in the future.
     pub future: u64,
+    /// Offsets that retention took before they were read (`on_gap: earliest`). Of a run: the journal
+    /// does not say, so it is no part of the state.
+    pub passed_over: u64,
 }
 
 /// What a model did.
@@ -55,6 +58,7 @@ pub struct ModelCounters {
 }
 
 impl SourceCounters {
+    /// Those of the state.
     fn values(&mut self) -> [(&'static str, &mut u64); 5] {
         [
             ("records", &mut self.records),
@@ -127,7 +131,9 @@ impl Counters {
         let mut counters = self.clone();
         for (name, source) in &other.sources {
             let mut other = *source;
-            add(counters.source(name).values(), other.values());
+            let source = counters.source(name);
+            source.passed_over += other.passed_over;
+            add(source.values(), other.values());
         }
         for (name, model) in &other.models {
             let mut other = *model;
@@ -136,7 +142,7 @@ impl Counters {
         counters
     }
 
-    pub(super) fn source(&mut self, name: &str) -> &mut SourceCounters {
+    pub(crate) fn source(&mut self, name: &str) -> &mut SourceCounters {
         self.sources.entry(name.to_owned()).or_default()
     }
 

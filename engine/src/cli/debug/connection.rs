@@ -1,27 +1,22 @@
 //! The part of `engine debug` that talks to Kafka.
 
-use arrow_kafka::Distrust;
 use catalog::project::Project;
 use connectors::admin::{Admin, TopicDescription, TopicSpec};
-use connectors::reach::{Cause, Unreachable};
 use connectors::{Cluster, ConnectorError};
 
 use super::Findings;
 use crate::report::count;
-use crate::{Engine, Session, Stay};
+use crate::{Engine, Session, Stay, reach};
 
 /// Whether the project's cluster answers and has what the project needs.
 pub(super) fn check(findings: &mut Findings, engine: &Engine, project: &Project) {
     let session = match Session::open(engine.folder(), project, Stay::Brief) {
         Ok(session) => session,
-        Err(error) => {
-            let fix = error.next_step().unwrap_or_else(|| "see the message".to_owned());
-            return findings.bad(error.to_string(), fix);
-        }
+        Err(error) => return findings.bad_for(&error),
     };
     let cluster = session.cluster().clone();
     match Admin::open(&cluster) {
-        Ok(admin) => match admin.reach() {
+        Ok(admin) => match reach::topics(&admin) {
             Ok(found) => {
                 let is_others = cluster.is_embedded() && !session.is_owner();
                 let held = if is_others { " (held by another process)" } else { "" };
@@ -29,9 +24,7 @@ pub(super) fn check(findings: &mut Findings, engine: &Engine, project: &Project)
                 sources(findings, project, &admin, &found);
                 journal(findings, engine, &admin);
             }
-            Err(Unreachable { cause, detail }) => {
-                findings.bad(format!("{cluster} does not answer: {cause}: {detail}"), fix_of(cause));
-            }
+            Err(error) => findings.bad_for(&error),
         },
         Err(error) => findings.bad(
             format!("{cluster}: {error}"),
@@ -39,44 +32,6 @@ pub(super) fn check(findings: &mut Findings, engine: &Engine, project: &Project)
         ),
     }
     session.close();
-}
-
-/// What to do about it.
-fn fix_of(cause: Cause) -> &'static str {
-    match cause {
-        Cause::UnknownHost => "correct the host in `bootstrap_servers`, or this machine's DNS",
-        Cause::NothingListens => "start the broker, or correct the port in `bootstrap_servers`",
-        Cause::WantsTls => {
-            "set `security_protocol` to `SSL` or `SASL_SSL`, or use the broker's port without TLS"
-        }
-        Cause::NoTls => {
-            "use the broker's TLS port, or set `security_protocol` to `PLAINTEXT` or `SASL_PLAINTEXT`"
-        }
-        Cause::Certificate(Distrust::UnknownAuthority) => {
-            "name the file with the broker's authority (PEM) in `ssl_ca_location`"
-        }
-        Cause::Certificate(Distrust::Expired) => "renew the broker's certificate",
-        Cause::Certificate(Distrust::NotYetValid) => {
-            "check the clocks of this machine and of who made the broker's certificate"
-        }
-        Cause::Certificate(Distrust::OtherHost) => {
-            "write the host in `bootstrap_servers` as the certificate names it, or add the name to the certificate"
-        }
-        Cause::Certificate(Distrust::Revoked | Distrust::Other(_)) => {
-            "have the broker's certificate renewed"
-        }
-        Cause::OwnCertificateMissing => {
-            "name certificate and key (PEM) in `ssl_certificate_location` and `ssl_key_location`"
-        }
-        Cause::OwnCertificateRefused => {
-            "check that the certificate in `ssl_certificate_location` has not expired and that the broker trusts its authority"
-        }
-        Cause::Credentials => "check `sasl_username`, `sasl_password` and `sasl_mechanism`",
-        Cause::Mechanism => "set `sasl_mechanism` to one that the message says the broker offers",
-        Cause::Silence => {
-            "check that a broker runs there, that `security_protocol` fits its port, and that no firewall is between"
-        }
-    }
 }
 
 fn sources(findings: &mut Findings, project: &Project, admin: &Admin, found: &[TopicDescription]) {

@@ -329,6 +329,97 @@ fn retention_that_fails_at_any_call_harms_nothing_that_stays() {
     }
 }
 
+/// Does something to a store with two snapshots, once for each number of calls after which the
+/// store is down; `check` looks at what is there when it is up again, and is told whether it was
+/// done. Every failure says that the store is down.
+#[track_caller]
+fn fails_at_any_call(
+    act: impl Fn(&Snapshots) -> Result<(), StateError>,
+    check: impl Fn(&Snapshots, bool),
+) {
+    for at in 0.. {
+        let (store, snapshots) = in_memory(Fault::Down, usize::MAX);
+        write(&snapshots, 1).expect("it can be written");
+        write(&snapshots, 2).expect("it can be written");
+        let done = store.failing_from(at, || act(&snapshots));
+        check(&snapshots, done.is_ok());
+        match done {
+            Ok(()) => {
+                assert!(at > 0, "nothing was asked of the store");
+                return;
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let told = format!("{error}: {}", cause.unwrap_or_default());
+                assert!(told.contains("it is down"), "call {at}: {told}");
+            }
+        }
+    }
+}
+
+fn newest(snapshots: &Snapshots) -> Result<Manifest, StateError> {
+    let listed = snapshots.list()?;
+    Ok(listed[0].manifest().expect("what is down is not damaged").clone())
+}
+
+/// Both are there and whole.
+fn are_whole(snapshots: &Snapshots) {
+    let listed = snapshots.list().expect("the store answers");
+    let manifests: Vec<_> = listed.iter().filter_map(Listed::manifest).collect();
+    assert_eq!(manifests.len(), 2);
+    for manifest in manifests {
+        assert_eq!(snapshots.read(manifest).expect("it can be read"), operators());
+    }
+}
+
+#[test]
+fn a_restore_that_fails_at_any_call_says_so_and_gives_no_part() {
+    let restore = |snapshots: &Snapshots| {
+        let rows = snapshots.read(&newest(snapshots)?)?;
+        assert_eq!(rows, operators());
+        Ok(())
+    };
+    fails_at_any_call(restore, |snapshots, _| are_whole(snapshots));
+}
+
+#[test]
+fn a_pin_that_fails_at_any_call_is_there_or_is_not() {
+    let pins = |snapshots: &Snapshots| {
+        let listed = snapshots.list().expect("the store answers");
+        listed.iter().filter(|one| one.pin.is_some()).count()
+    };
+    fails_at_any_call(
+        |snapshots| snapshots.pin(&newest(snapshots)?.id, "before the sale"),
+        |snapshots, is_done| {
+            are_whole(snapshots);
+            assert!(!is_done || pins(snapshots) == 1);
+            // Whether it was there or not, the same again does no harm.
+            let id = newest(snapshots).expect("it is up").id;
+            snapshots.pin(&id, "before the sale").expect("it is up");
+            assert_eq!(pins(snapshots), 1);
+        },
+    );
+    fails_at_any_call(
+        |snapshots| snapshots.unpin(&newest(snapshots)?.id),
+        |snapshots, _| are_whole(snapshots),
+    );
+}
+
+#[test]
+fn an_import_that_fails_at_any_call_leaves_no_half_snapshot() {
+    let (folder, disk) = on_disk();
+    let manifest = write(&disk, 3).expect("it can be written");
+    let archive = folder.path().join("archive");
+    disk.export(&manifest, &archive).expect("it can be exported");
+    fails_at_any_call(
+        |snapshots| snapshots.import(&archive).map(|_| ()),
+        |snapshots, is_done| {
+            let expected: &[u64] = if is_done { &[3, 2, 1] } else { &[2, 1] };
+            assert_eq!(complete(snapshots), expected);
+        },
+    );
+}
+
 #[test]
 fn an_exported_snapshot_comes_back_under_its_name() {
     let (folder, snapshots) = on_disk();

@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+
+use broker::{Broker, BrokerConfig, Port};
+use connectors::admin::{Admin, TopicSpec};
+use stream::{Generation, Item};
+
+use super::*;
+use crate::journal::{FOLD_VERSION, Header, JournalItem, PART_BYTES};
+use crate::outbox::JOURNAL;
+
+const LEASE: Duration = Duration::from_secs(2);
+
+fn named(name: &str) -> InstanceName {
+    InstanceName(Arc::from(name))
+}
+
+/// A process' view of the journal of a project on the broker at `cluster`.
+fn process(cluster: &Cluster, name: &str) -> Ownership {
+    let topic =
+        OutputTopic { topic: "journal".to_owned(), compression: None, max_message_bytes: 1 << 20 };
+    let transactions = TransactionSettings {
+        id: "engine.shop".to_owned(),
+        timeout: Duration::from_mins(1),
+        linger: Duration::ZERO,
+    };
+    let claim = Claim {
+        cluster: cluster.clone(),
+        journal: "journal".to_owned(),
+        journal_offset: 0,
+        transactions,
+        topics: vec![topic],
+        instance: named(name),
+        former: Vec::new(),
+        is_taking_over: false,
+        is_waiting: true,
+    };
+    Ownership::open(claim).expect("the journal is there")
+}
+
+/// Commits an entry that says who the owner is.
+fn renew(producer: &mut TransactionalProducer, name: &str, epoch: u64) {
+    let header = Header {
+        journal_id: "j".to_owned(),
+        generation: Generation(1),
+        epoch: Epoch(epoch),
+        instance: named(name),
+        lease_ms: u64::try_from(LEASE.as_millis()).expect("a small number"),
+        fold_version: FOLD_VERSION,
+        topics: Arc::new(BTreeMap::new()),
+    };
+    let items = vec![JournalItem::of(Item::Owner(Some(named(name))))];
+    let entry = Entry { header, items }.to_bytes().expect("an entry");
+    producer.begin().expect("a transaction");
+    producer.send_entry(JOURNAL, epoch, &entry, PART_BYTES).expect("it is taken");
+    producer.commit(&[], "engine.shop").expect("it is committed");
+}
+
+/// Whoever wakes at the same moment, and is a moment later, ends the producer of the one that was
+/// faster, which waits for it in vain before it goes on: it must not lose its lease by that.
+#[test]
+fn who_has_fenced_a_living_owner_gives_it_the_time_to_go_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder.path()) };
+    let broker = Broker::open(&config).expect("the embedded broker opens");
+    let cluster = Cluster::embedded(broker.address());
+    let admin = Admin::open(&cluster).expect("a client");
+    let topic =
+        TopicSpec { name: "journal".to_owned(), partitions: Some(1), ..TopicSpec::default() };
+    admin.create(&topic).expect("the journal is made");
+
+    let (mut first, mut second) = (process(&cluster, "first"), process(&cluster, "second"));
+    let (producer, entries) = first.take_over(false).expect("the broker answers");
+    assert_eq!(entries.len(), 0);
+    renew(&mut producer.expect("nobody else writes"), "first", 1);
+
+    let (producer, entries) = second.take_over(false).expect("the broker answers");
+    assert!(producer.is_none(), "it stands by again");
+    assert_eq!(entries.len(), 1);
+    let owner = named("first");
+    assert_eq!(second.lease(), (Some(&owner), LEASE + FENCED_WAIT));
+    assert_eq!(second.living_owner(), Some((owner.clone(), LEASE + FENCED_WAIT)));
+
+    let (is_committed, mut producer) = first.reclaim(Epoch(2)).expect("it is still the owner");
+    assert!(!is_committed);
+    renew(&mut producer, "first", 2);
+    assert_eq!(second.history().expect("the broker answers").epoch, Epoch(2));
+    assert_eq!(second.lease(), (Some(&owner), LEASE));
+}
