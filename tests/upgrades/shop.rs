@@ -1,5 +1,10 @@
 //! A project whose models a test replaces.
 
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::client::Deadline;
 use crate::command::{Folder, Output};
 use crate::running::Running;
 
@@ -107,6 +112,14 @@ impl Shop {
         self.folder.lines(topic)
     }
 
+    /// The topic of dead letters.
+    #[track_caller]
+    pub(crate) fn dead_letters(&self) -> String {
+        let topics = self.folder.succeed(&["topic", "list"]);
+        let dead = topics.lines().find(|line| line.contains("dead_letters")).expect("its topic");
+        dead.split_whitespace().next().expect("its name").to_owned()
+    }
+
     /// Lets all windows fire.
     #[track_caller]
     pub(crate) fn close(&self) {
@@ -115,19 +128,96 @@ impl Shop {
 
     /// Starts the engine and waits until `copies` has so many rows.
     pub(crate) fn start_until(&self, flags: &[&str], copies: usize) -> Running {
-        let mut running =
-            self.folder.start(&[&["run", "--commit-interval", "20ms"], flags].concat());
-        running.wait_for("embedded broker");
-        for _ in 0..400 {
-            // Until the first commit the topic may not be there.
-            let output = self.folder.engine(&["topic", "consume", "copies", "--until-end"]);
-            if output.out.lines().count() >= copies {
-                return running;
-            }
+        let running = self.start(flags, None);
+        self.await_lines("copies", copies);
+        running
+    }
+
+    /// Starts the engine, with places where it shall fail or wait.
+    pub(crate) fn start(&self, flags: &[&str], failpoints: Option<&str>) -> Running {
+        let mut command =
+            self.folder.command(&[&["run", "--commit-interval", "20ms"], flags].concat());
+        if let Some(failpoints) = failpoints {
+            command.env("ENGINE_FAILPOINT", failpoints);
         }
-        panic!("there are never {copies} rows");
+        let mut running = Running::start(command);
+        running.wait_for("embedded broker");
+        running
+    }
+
+    /// Waits until a topic has so many rows. Until the first commit it may not be there.
+    #[track_caller]
+    pub(crate) fn await_lines(&self, topic: &str, count: usize) {
+        self.await_that(&format!("{count} rows of {topic}"), || {
+            let output = self.folder.engine(&["topic", "consume", topic, "--until-end"]);
+            output.out.lines().count() >= count
+        });
+    }
+
+    /// Waits until no rebuild is under way.
+    #[track_caller]
+    pub(crate) fn await_rebuilt(&self) {
+        self.await_that("the end of the rebuild", || {
+            let output = self.folder.engine(&["plan", "--output", "json"]);
+            output.out.contains(r#""unfinished":[]"#)
+        });
+    }
+
+    /// Waits for what a running engine does.
+    #[track_caller]
+    pub(crate) fn await_that(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Deadline::new();
+        while !is_so() {
+            deadline.check(what);
+        }
     }
 }
+
+/// Rounds of a rebuild that begin when a test lets them: what is rebuilt is read by one reader, which
+/// waits at the beginning of each. However little is left, there is another round.
+pub(crate) struct Rounds {
+    folder: TempDir,
+}
+
+impl Rounds {
+    /// The first `count` rounds wait.
+    pub(crate) fn held(count: usize) -> Self {
+        let rounds = Self { folder: tempfile::tempdir().expect("a temporary folder can be made") };
+        for number in 1..=count {
+            std::fs::write(rounds.file(number), "").expect("a file");
+        }
+        rounds
+    }
+
+    /// What the engine has to know of it.
+    pub(crate) fn failpoints(&self) -> String {
+        let path = self.folder.path().join("round");
+        format!("rebuild.read.before=hold:{},{PUT_OFF}", path.display())
+    }
+
+    /// Waits until a round has begun; its reader has read nothing.
+    #[track_caller]
+    pub(crate) fn await_round(&self, shop: &Shop, number: usize) {
+        shop.await_that(&format!("round {number}"), || self.has_begun(number));
+    }
+
+    /// Whether a round has begun.
+    pub(crate) fn has_begun(&self, number: usize) -> bool {
+        self.folder.path().join(format!("round.{number}.here")).exists()
+    }
+
+    /// Lets a round read.
+    pub(crate) fn let_go(&self, number: usize) {
+        std::fs::remove_file(self.file(number)).expect("the file that holds it");
+    }
+
+    fn file(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("round.{number}"))
+    }
+}
+
+/// The others go on also where so little is left that they would wait for it.
+pub(crate) const PUT_OFF: &str = "rebuild.last.before=error@1+";
 
 /// What models give of clicks from the start, all windows closed.
 #[track_caller]
