@@ -4,7 +4,7 @@ use rdkafka::admin::NewPartitions;
 
 use crate::client::{Cluster, options, wait};
 use crate::shop::{
-    Click, EARLY, LATE, MINUTES, Rounds, Shop, all, edited, first, from_scratch, sorted,
+    Click, EARLY, LATE, MINUTES, PUT_OFF, Rounds, Shop, all, edited, first, from_scratch, sorted,
 };
 
 /// What comes after [`LATE`].
@@ -280,4 +280,36 @@ fn rows_that_are_late_after_the_mark_are_dead_letters_of_the_new_version_once() 
     let clicks = [&EARLY[..], &[("a", 7, 90, "fr")]].concat();
     let whole = from_scratch(&by_country(), &clicks, "minutes");
     assert_eq!(shop.lines("minutes"), sorted([before, since(1, &whole)].concat()));
+}
+
+/// Nothing about the model has changed, so all its rows are those of a run that was never disturbed,
+/// whatever of them comes before the rebuild, during it and after it.
+#[test]
+fn a_rebuilt_join_has_its_versions_and_all_its_rows_once() {
+    let sql = "SELECT c.k, c.n, c.at, i.name FROM {{ source(\"clicks\") }} AS c LEFT JOIN {{ source(\"items\") }} FOR SYSTEM_TIME AS OF c.at AS i ON c.country = i.country";
+    let mut models = first();
+    models.push(("joined", sql.to_owned()));
+    let with_items = |clicks: &[Click]| {
+        let shop = Shop::new(&models);
+        let items = b"{\"country\":\"de\",\"name\":\"Germany\",\"since\":\"2026-01-01T00:00:00Z\"}\n{\"country\":\"de\",\"name\":\"Deutschland\",\"since\":\"2026-01-01T00:01:22Z\"}\n";
+        assert_eq!(shop.folder.engine_with(&["topic", "produce", "items"], items).code, 0);
+        shop.click(clicks);
+        shop
+    };
+    let scratch = with_items(&everything());
+    scratch.close();
+    let whole = scratch.lines("joined");
+    assert_eq!(whole.iter().filter(|line| line.contains("Deutschland")).count(), 5, "{whole:#?}");
+    let shop = with_items(&EARLY);
+    shop.run(&[]);
+    let before = shop.lines("joined").len();
+    assert!(before > 0 && before < EARLY.len(), "some wait for the watermark");
+    shop.click(&LATE);
+    let arguments = ["run", "--once", "--rebuild", "joined"];
+    let mut command = shop.folder.command(&arguments);
+    command.env("ENGINE_FAILPOINT", PUT_OFF).stdin(std::process::Stdio::null());
+    assert!(command.output().expect("the binary runs").status.success());
+    shop.click(&MORE);
+    shop.close();
+    assert_eq!(shop.lines("joined"), whole);
 }

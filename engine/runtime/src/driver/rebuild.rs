@@ -22,6 +22,8 @@ impl Driver {
         idle: &Partitions,
     ) -> Result<bool, RuntimeError> {
         failpoint::reach("rebuild.round.before")?;
+        let (records, others_go_on) = (self.records_to_rebuild(), round.is_live());
+        tracing::info!(records, others_go_on, "a round of the rebuild begins");
         loop {
             if self.look_around()? {
                 return Ok(true);
