@@ -229,6 +229,32 @@ fn a_partition_that_was_idle_at_the_mark_holds_no_window_of_what_is_rebuilt() {
     assert_eq!(shop.lines("minutes"), sorted([before, since(1, &whole)].concat()));
 }
 
+/// A partition that comes back from idleness does not move the watermark back, but the records alone
+/// do not say how far it was: what is rebuilt would write windows again that its former version wrote.
+#[test]
+fn the_watermark_of_the_mark_closes_what_the_former_version_has_written() {
+    let shop = Shop::new(&first());
+    // Old timestamps: both partitions are idle at their ends, and the greater watermark counts.
+    shop.click_long_ago(&[("a", 1, 0, "de"), ("a", 2, 50, "fr"), ("d", 3, 70, "de")]);
+    shop.click_long_ago(&[("d", 4, 130, "de"), ("d", 5, 190, "fr")]);
+    shop.run(&[]);
+    let before = shop.lines("minutes");
+    assert_eq!(since(2, &before).len(), 1, "{before:#?}");
+    // Late, and the end of its partition's idleness.
+    shop.click(&[("a", 6, 126, "de")]);
+    shop.run(&[]);
+    assert_eq!(shop.lines(&shop.dead_letters()).len(), 1);
+    assert_eq!(shop.lines("minutes"), before);
+    shop.become_of(&by_country());
+    shop.run(&["--accept-plan"]);
+    let later = [("a", 7, 195, "fr"), ("d", 8, 250, "de")];
+    shop.click(&later);
+    shop.close();
+    let clicks = [&[("d", 5, 190, "fr")][..], &later].concat();
+    let expected = from_scratch(&by_country(), &clicks, "minutes");
+    assert_eq!(shop.lines("minutes"), sorted([before, expected].concat()));
+}
+
 #[test]
 fn partitions_that_come_during_a_rebuild_are_read_by_all() {
     let (shop, before) = edited_shop(&with_countries());

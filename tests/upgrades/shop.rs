@@ -75,6 +75,17 @@ impl Shop {
     /// Writes clicks.
     #[track_caller]
     pub(crate) fn click(&self, clicks: &[Click]) {
+        self.produce(clicks, &[]);
+    }
+
+    /// Writes clicks as if that had been when they happened.
+    #[track_caller]
+    pub(crate) fn click_long_ago(&self, clicks: &[Click]) {
+        self.produce(clicks, &["--timestamp", "at"]);
+    }
+
+    #[track_caller]
+    fn produce(&self, clicks: &[Click], flags: &[&str]) {
         let lines: Vec<String> = clicks
             .iter()
             .map(|(key, number, second, country)| {
@@ -83,8 +94,8 @@ impl Shop {
             })
             .collect();
         let text = lines.join("\n");
-        let output =
-            self.folder.engine_with(&["topic", "produce", "clicks", "-k", "k"], text.as_bytes());
+        let arguments = [&["topic", "produce", "clicks", "-k", "k"], flags].concat();
+        let output = self.folder.engine_with(&arguments, text.as_bytes());
         assert_eq!(output.code, 0, "{}", output.err);
     }
 
