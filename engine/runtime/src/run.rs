@@ -226,8 +226,12 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
 
 /// How a stage ended.
 enum Ended {
-    /// It did what it is for. The stage that follows, where the project's plan does not go on.
-    Done(RunReport, Option<Stage>),
+    /// It did what it is for.
+    Done {
+        report: Box<RunReport>,
+        /// The stage that follows, where the project's plan does not go on.
+        then: Option<Stage>,
+    },
     /// Another one has to come before it.
     Before(Box<Next>),
 }
@@ -256,14 +260,14 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
                 }
                 next = *before;
             }
-            Ended::Done(report, then) => {
+            Ended::Done { report, then } => {
                 let is_last = !next.stage.is_passing() || report.is_stopped;
                 has_settled = next.stage == Stage::Settle;
                 next = match postponed.take() {
                     Some(postponed) => postponed,
                     None => upgrade::staged(plan, then.unwrap_or(Stage::Join)),
                 };
-                let report = RunReport::after(total.take(), report);
+                let report = RunReport::after(total.take(), *report);
                 if is_last {
                     return Ok(report);
                 }
@@ -298,7 +302,7 @@ fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError
     {
         return Ok(Ended::Before(Box::new(settle)));
     }
-    result.map(|(report, then)| Ended::Done(report, then))
+    result.map(|(report, then)| Ended::Done { report: Box::new(report), then })
 }
 
 /// What a start has once the project is its own.
@@ -312,7 +316,7 @@ struct Owned {
 }
 
 /// Says in the journal who the owner is, restores what is continued, and runs. Gives the stage after
-/// it, as [`Ended::Done`] has it.
+/// it, as [`Ended`] has it.
 fn go_on(
     Next { plan, stage }: &Next,
     ground: Ground,

@@ -387,3 +387,6 @@ impl fmt::Display for Refusal<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
