@@ -62,7 +62,7 @@ fn edited_shop(models: &[(&'static str, String)]) -> (Shop, Vec<String>) {
 /// Feeds clicks while a round waits, and sees that they are copied meanwhile; then lets it read.
 #[track_caller]
 fn feed(shop: &Shop, rounds: &Rounds, round: usize, clicks: &[Click]) {
-    rounds.await_round(shop, round);
+    rounds.await_round(round);
     let before = shop.lines("copies").len();
     shop.click(clicks);
     shop.await_lines("copies", before + clicks.len());
@@ -79,7 +79,7 @@ fn feed_all(shop: &Shop, flags: &[&str]) {
     feed(shop, &rounds, 2, &further[..1]);
     feed(shop, &rounds, 3, &further[1..2]);
     // One is no less than half of one: the others wait.
-    rounds.await_round(shop, 4);
+    rounds.await_round(4);
     shop.click(&further[2..]);
     rounds.let_go(4);
     shop.await_rebuilt();
@@ -117,7 +117,7 @@ fn a_rebuild_ends_where_as_much_comes_as_it_reads() {
     let run = shop.start(&["--accept-plan"], Some(&rounds.failpoints()));
     feed(&shop, &rounds, 1, &LATE[..2]);
     feed(&shop, &rounds, 2, &LATE[2..]);
-    rounds.await_round(&shop, 3);
+    rounds.await_round(3);
     shop.click(&MORE[..2]);
     rounds.let_go(3);
     // A fourth round would be held.
@@ -144,7 +144,7 @@ fn a_model_that_is_edited_while_it_is_silent_keeps_its_mark() {
     let (shop, before) = edited_shop(&by_country());
     let rounds = Rounds::held(1);
     let run = shop.start(&["--accept-plan"], Some(&rounds.failpoints()));
-    rounds.await_round(&shop, 1);
+    rounds.await_round(1);
     // `copies` goes beyond the end of a window; `minutes` has written nothing of it.
     shop.click(&LATE);
     shop.await_lines("copies", all().len());
@@ -166,7 +166,7 @@ fn a_model_that_is_edited_while_it_catches_up_writes_after_what_it_has_written()
     let run = shop.start(&["--accept-plan"], Some(&rounds.failpoints()));
     feed(&shop, &rounds, 1, &LATE);
     feed(&shop, &rounds, 2, &MORE[..2]);
-    rounds.await_round(&shop, 3);
+    rounds.await_round(3);
     run.signal("KILL");
     run.end();
     // The second round has read LATE.
@@ -214,7 +214,7 @@ fn a_partition_that_was_idle_at_the_mark_holds_no_window_of_what_is_rebuilt() {
     let run = shop.start(&["--accept-plan"], Some(&rounds.failpoints()));
     feed(&shop, &rounds, 1, &[("a", 7, 90, "fr"), ("a", 9, 130, "de"), ("a", 11, 210, "fr")]);
     feed(&shop, &rounds, 2, &[("a", 13, 320, "de")]);
-    rounds.await_round(&shop, 3);
+    rounds.await_round(3);
     // The second round has read up to 210, and the other partition has nothing.
     let written = shop.lines("minutes");
     assert_eq!(since(2, &written).len(), 1, "{written:#?}");
@@ -260,7 +260,7 @@ fn partitions_that_come_during_a_rebuild_are_read_by_all() {
     let (shop, before) = edited_shop(&with_countries());
     let rounds = Rounds::held(2);
     let run = shop.start(&["--accept-plan"], Some(&rounds.failpoints()));
-    rounds.await_round(&shop, 1);
+    rounds.await_round(1);
     let owner = broker::locate(&shop.folder.path().join(".engine")).expect("it runs");
     let cluster = Cluster::at(owner.address.to_string());
     let more = NewPartitions::new("clicks", 5);

@@ -163,7 +163,7 @@ impl Shop {
     /// Waits until a topic has so many rows. Until the first commit it may not be there.
     #[track_caller]
     pub(crate) fn await_lines(&self, topic: &str, count: usize) {
-        self.await_that(&format!("{count} rows of {topic}"), || {
+        await_that(&format!("{count} rows of {topic}"), || {
             let output = self.folder.engine(&["topic", "consume", topic, "--until-end"]);
             output.out.lines().count() >= count
         });
@@ -172,20 +172,20 @@ impl Shop {
     /// Waits until no rebuild is under way.
     #[track_caller]
     pub(crate) fn await_rebuilt(&self) {
-        self.await_that("the end of the rebuild", || {
+        await_that("the end of the rebuild", || {
             let output = self.folder.engine(&["plan", "--output", "json"]);
             output.out.contains(r#""unfinished":[]"#)
         });
     }
+}
 
-    /// Waits for what a running engine does.
-    #[track_caller]
-    pub(crate) fn await_that(&self, what: &str, is_so: impl Fn() -> bool) {
-        let deadline = Deadline::new();
-        while !is_so() {
-            deadline.check(what);
-            std::thread::park_timeout(LOOK);
-        }
+/// Waits for what a running engine does.
+#[track_caller]
+fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Deadline::new();
+    while !is_so() {
+        deadline.check(what);
+        std::thread::park_timeout(LOOK);
     }
 }
 
@@ -213,8 +213,8 @@ impl Rounds {
 
     /// Waits until a round has begun; its reader has read nothing.
     #[track_caller]
-    pub(crate) fn await_round(&self, shop: &Shop, number: usize) {
-        shop.await_that(&format!("round {number}"), || self.has_begun(number));
+    pub(crate) fn await_round(&self, number: usize) {
+        await_that(&format!("round {number}"), || self.has_begun(number));
     }
 
     /// Whether a round has begun.
