@@ -1,19 +1,31 @@
 //! A crash anywhere between the old plan and the new one.
 
-use crate::shop::{EARLY, LATE, Shop, all, edited, first, from_scratch, sorted};
+use crate::shop::{EARLY, LATE, PUT_OFF, Shop, all, edited, first, from_scratch, sorted};
 
-/// As many commits as such a run has at most: each is a place to die at.
-const COMMITS_MAX: usize = 12;
+/// A run passes a place at most so often: each time is one to die at.
+const TIMES_MAX: usize = 24;
 
-/// Dies at every commit of an upgrade in turn, is started again, and gives the same rows. `check`
-/// compares at the end.
+/// How an upgrade runs.
+struct Way<'a> {
+    flags: &'a [&'a str],
+    /// Whether the run before it was killed.
+    leaves_tail: bool,
+    /// Whether rounds follow one another however little is left to read.
+    has_rounds: bool,
+    /// How often it passes the place at least.
+    times: usize,
+}
+
+/// Dies each time that an upgrade comes to a place, is started again, and gives the same rows.
+/// `check` compares at the end.
 fn die_everywhere(
     point: &str,
     models: &[(&'static str, String)],
-    (flags, leaves_tail): (&[&str], bool),
+    way: &Way<'_>,
     check: impl Fn(&Shop, Vec<String>, &str),
 ) {
-    for times in 1..=COMMITS_MAX {
+    let Way { flags, leaves_tail, .. } = *way;
+    for times in 1..=TIMES_MAX {
         let shop = Shop::new(&first());
         shop.click(&EARLY);
         if leaves_tail {
@@ -27,28 +39,61 @@ fn die_everywhere(
         shop.become_of(models);
         shop.click(&LATE);
         let place = format!("{point}=abort@{times}");
+        let points = if way.has_rounds { format!("{place},{PUT_OFF}") } else { place.clone() };
         let arguments = [&["run", "--once", "--commit-interval", "1ms"], flags].concat();
         let mut command = shop.folder.command(&arguments);
-        command.env("ENGINE_FAILPOINT", &place).stdin(std::process::Stdio::null());
+        command.env("ENGINE_FAILPOINT", points).stdin(std::process::Stdio::null());
         let output = command.output().expect("the binary runs");
         let is_through = output.status.success();
         shop.run(flags);
         shop.close();
         check(&shop, before, &place);
         if is_through {
-            assert!(times > 3, "{place}: the upgrade has more commits than that");
+            assert!(times > way.times, "{place}: it is passed more often than that");
             return;
         }
     }
-    panic!("an upgrade has less than {COMMITS_MAX} commits");
+    panic!("an upgrade passes {point} less than {TIMES_MAX} times");
+}
+
+/// A silent rebuild that dies each time that it comes to a place, `times` at least.
+#[track_caller]
+fn silent_rebuild_dies_at(point: &str, times: usize, has_rounds: bool) {
+    let models = edited("minutes", "GROUP BY k,", "GROUP BY k, country,");
+    let whole = from_scratch(&models, &all(), "minutes");
+    let open = whole.into_iter().filter(|line| !line.contains("T00:00:00"));
+    let open: Vec<String> = open.collect();
+    let way = Way { flags: &["--accept-plan"], leaves_tail: false, has_rounds, times };
+    die_everywhere(point, &models, &way, |shop, before, place| {
+        let expected = sorted([before, open.clone()].concat());
+        assert_eq!(shop.lines("minutes"), expected, "{place}");
+        assert_eq!(shop.lines("copies").len(), 10, "{place}");
+    });
+}
+
+#[test]
+fn a_silent_rebuild_that_dies_after_any_commit_gives_the_same_rows() {
+    silent_rebuild_dies_at("commit.5.after", 6, true);
+}
+
+#[test]
+fn a_silent_rebuild_that_dies_where_a_round_begins_or_ends_gives_the_same_rows() {
+    silent_rebuild_dies_at("rebuild.round.before", 1, true);
+    silent_rebuild_dies_at("rebuild.round.after", 1, false);
+}
+
+#[test]
+fn a_silent_rebuild_that_dies_while_a_snapshot_is_written_gives_the_same_rows() {
+    silent_rebuild_dies_at("snapshot.manifest.before", 2, false);
 }
 
 #[test]
 fn a_rebuild_that_dies_anywhere_gives_the_same_rows() {
     let models = edited("minutes", "GROUP BY k,", "GROUP BY k, country,");
     let whole = from_scratch(&models, &all(), "minutes");
-    let flags = (["--accept-plan", "--re-emit"].as_slice(), true);
-    die_everywhere("commit.5.after", &models, flags, |shop, before, place| {
+    let flags = &["--accept-plan", "--re-emit"];
+    let way = Way { flags, leaves_tail: true, has_rounds: true, times: 5 };
+    die_everywhere("commit.5.after", &models, &way, |shop, before, place| {
         let expected = sorted([before, whole.clone()].concat());
         assert_eq!(shop.lines("minutes"), expected, "{place}");
         assert_eq!(shop.lines("copies").len(), 10, "{place}");
@@ -59,7 +104,8 @@ fn a_rebuild_that_dies_anywhere_gives_the_same_rows() {
 fn a_migration_that_dies_anywhere_keeps_the_state() {
     let models = edited("copies", "SELECT k,", "SELECT UPPER(country) AS loud, k,");
     let expected = from_scratch(&first(), &all(), "minutes");
-    die_everywhere("commit.5.before", &models, (&[], true), |shop, _before, place| {
+    let way = Way { flags: &[], leaves_tail: true, has_rounds: false, times: 3 };
+    die_everywhere("commit.5.before", &models, &way, |shop, _before, place| {
         assert_eq!(shop.lines("minutes"), expected, "{place}");
         assert_eq!(shop.lines("copies").len(), 10, "{place}");
     });

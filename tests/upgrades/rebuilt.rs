@@ -136,9 +136,7 @@ fn late_and_bad_records_are_not_dead_lettered_again_by_a_rebuild() {
     let bad = b"not json\n{\"k\":\"a\",\"n\":1}\n";
     assert_eq!(shop.folder.engine_with(&["topic", "produce", "clicks"], bad).code, 0);
     shop.run(&[]);
-    let topics = shop.folder.succeed(&["topic", "list"]);
-    let dead = topics.lines().find(|line| line.contains("dead_letters")).expect("its topic");
-    let dead = dead.split_whitespace().next().expect("its name").to_owned();
+    let dead = shop.dead_letters();
     let before = shop.lines(&dead);
     assert_eq!(before.len(), 2, "{before:?}");
     shop.become_of(&by_country());

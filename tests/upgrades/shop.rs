@@ -1,5 +1,11 @@
 //! A project whose models a test replaces.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::client::Deadline;
 use crate::command::{Folder, Output};
 use crate::running::Running;
 
@@ -17,6 +23,9 @@ const SOURCES: &str = "sources:
     event_time: {column: since}
     columns: [{name: country}, {name: spare}, {name: name}, {name: since}]
 ";
+
+/// What a running engine does is looked at so often.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A click: key, number, second since midnight, country.
 pub(crate) type Click = (&'static str, i64, i64, &'static str);
@@ -66,6 +75,17 @@ impl Shop {
     /// Writes clicks.
     #[track_caller]
     pub(crate) fn click(&self, clicks: &[Click]) {
+        self.produce(clicks, &[]);
+    }
+
+    /// Writes clicks as if that had been when they happened.
+    #[track_caller]
+    pub(crate) fn click_long_ago(&self, clicks: &[Click]) {
+        self.produce(clicks, &["--timestamp", "at"]);
+    }
+
+    #[track_caller]
+    fn produce(&self, clicks: &[Click], flags: &[&str]) {
         let lines: Vec<String> = clicks
             .iter()
             .map(|(key, number, second, country)| {
@@ -74,8 +94,8 @@ impl Shop {
             })
             .collect();
         let text = lines.join("\n");
-        let output =
-            self.folder.engine_with(&["topic", "produce", "clicks", "-k", "k"], text.as_bytes());
+        let arguments = [&["topic", "produce", "clicks", "-k", "k"], flags].concat();
+        let output = self.folder.engine_with(&arguments, text.as_bytes());
         assert_eq!(output.code, 0, "{}", output.err);
     }
 
@@ -107,6 +127,14 @@ impl Shop {
         self.folder.lines(topic)
     }
 
+    /// The topic of dead letters.
+    #[track_caller]
+    pub(crate) fn dead_letters(&self) -> String {
+        let topics = self.folder.succeed(&["topic", "list"]);
+        let dead = topics.lines().find(|line| line.contains("dead_letters")).expect("its topic");
+        dead.split_whitespace().next().expect("its name").to_owned()
+    }
+
     /// Lets all windows fire.
     #[track_caller]
     pub(crate) fn close(&self) {
@@ -115,19 +143,97 @@ impl Shop {
 
     /// Starts the engine and waits until `copies` has so many rows.
     pub(crate) fn start_until(&self, flags: &[&str], copies: usize) -> Running {
-        let mut running =
-            self.folder.start(&[&["run", "--commit-interval", "20ms"], flags].concat());
-        running.wait_for("embedded broker");
-        for _ in 0..400 {
-            // Until the first commit the topic may not be there.
-            let output = self.folder.engine(&["topic", "consume", "copies", "--until-end"]);
-            if output.out.lines().count() >= copies {
-                return running;
-            }
+        let running = self.start(flags, None);
+        self.await_lines("copies", copies);
+        running
+    }
+
+    /// Starts the engine, with places where it shall fail or wait.
+    pub(crate) fn start(&self, flags: &[&str], failpoints: Option<&str>) -> Running {
+        let mut command =
+            self.folder.command(&[&["run", "--commit-interval", "20ms"], flags].concat());
+        if let Some(failpoints) = failpoints {
+            command.env("ENGINE_FAILPOINT", failpoints);
         }
-        panic!("there are never {copies} rows");
+        let mut running = Running::start(command);
+        running.wait_for("embedded broker");
+        running
+    }
+
+    /// Waits until a topic has so many rows. Until the first commit it may not be there.
+    #[track_caller]
+    pub(crate) fn await_lines(&self, topic: &str, count: usize) {
+        await_that(&format!("{count} rows of {topic}"), || {
+            let output = self.folder.engine(&["topic", "consume", topic, "--until-end"]);
+            output.out.lines().count() >= count
+        });
+    }
+
+    /// Waits until no rebuild is under way.
+    #[track_caller]
+    pub(crate) fn await_rebuilt(&self) {
+        await_that("the end of the rebuild", || {
+            let output = self.folder.engine(&["plan", "--output", "json"]);
+            output.out.contains(r#""unfinished":[]"#)
+        });
     }
 }
+
+/// Waits for what a running engine does.
+#[track_caller]
+fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Deadline::new();
+    while !is_so() {
+        deadline.check(what);
+        std::thread::park_timeout(LOOK);
+    }
+}
+
+/// Rounds of a rebuild that begin when a test lets them: what is rebuilt is read by one reader, which
+/// waits at the beginning of each. However little is left, there is another round.
+pub(crate) struct Rounds {
+    folder: TempDir,
+}
+
+impl Rounds {
+    /// The first `count` rounds wait.
+    pub(crate) fn held(count: usize) -> Self {
+        let rounds = Self { folder: tempfile::tempdir().expect("a temporary folder can be made") };
+        for number in 1..=count {
+            std::fs::write(rounds.file(number), "").expect("a file");
+        }
+        rounds
+    }
+
+    /// What the engine has to know of it.
+    pub(crate) fn failpoints(&self) -> String {
+        let path = self.folder.path().join("round");
+        format!("rebuild.read.before=hold:{},{PUT_OFF}", path.display())
+    }
+
+    /// Waits until a round has begun; its reader has read nothing.
+    #[track_caller]
+    pub(crate) fn await_round(&self, number: usize) {
+        await_that(&format!("round {number}"), || self.has_begun(number));
+    }
+
+    /// Whether a round has begun.
+    pub(crate) fn has_begun(&self, number: usize) -> bool {
+        self.folder.path().join(format!("round.{number}.here")).exists()
+    }
+
+    /// Lets a round read.
+    pub(crate) fn let_go(&self, number: usize) {
+        std::fs::remove_file(self.file(number)).expect("the file that holds it");
+    }
+
+    fn file(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("round.{number}"))
+    }
+}
+
+/// The others go on also where so little is left that they would wait for it.
+pub(crate) const PUT_OFF: &str = "rebuild.last.before=error@1+";
 
 /// What models give of clicks from the start, all windows closed.
 #[track_caller]

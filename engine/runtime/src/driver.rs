@@ -27,7 +27,7 @@ use crate::outbox::{Cut, ToEncode};
 use crate::recover::Replay;
 use crate::run::{RunOptions, RunPlan, RunReport};
 use crate::status::{Phase, StatusBoard};
-use crate::upgrade::Stage;
+use crate::upgrade::{Round, Stage};
 use picture::Lineage;
 
 mod follow;
@@ -90,6 +90,8 @@ pub(crate) struct ReaderView {
     idle_since: Option<(Watermark, Duration)>,
     /// Offsets that retention took before they were read.
     pub(crate) passed_over: u64,
+    /// Read for models that are rebuilt, up to a limit, and not for the others.
+    pub(crate) is_rebuilt: bool,
     /// How carried records are decoded, if the journal carries them.
     carried: Option<SourceSpec>,
     pub(crate) partitions: Vec<PartitionView>,
@@ -104,7 +106,7 @@ pub(crate) struct PartitionView {
     pub(crate) position: i64,
     /// First offset that was there at the start.
     pub(crate) first_at_start: i64,
-    /// End offset that was there at the start.
+    /// End offset that was there at the start; where a round of a rebuild ends, if it ends there.
     pub(crate) end_at_start: i64,
     /// Whether the journal knows the partition.
     pub(crate) is_known: bool,
@@ -132,6 +134,7 @@ impl ReaderView {
             idle_advance: source.event_time.idle_advance_ms.map(millis),
             idle_since: None,
             passed_over: 0,
+            is_rebuilt: false,
             carried,
             partitions: bounds.iter().map(|bounds| PartitionView::new(*bounds)).collect(),
         }
@@ -148,7 +151,7 @@ impl ReaderView {
 
 impl PartitionView {
     /// A partition that holds this.
-    fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             origin: bounds.first,
             position: bounds.first,
@@ -166,7 +169,12 @@ impl PartitionView {
 
     /// Whether everything that was there at the start has been folded.
     fn is_caught_up(&self) -> bool {
-        self.position >= self.end_at_start
+        self.left() == 0
+    }
+
+    /// How many offsets of what was there at the start are left to fold.
+    fn left(&self) -> u64 {
+        u64::try_from(self.end_at_start - self.position).unwrap_or_default()
     }
 
     /// Whether records of an open transaction lie after everything committed: more is coming.
@@ -215,6 +223,8 @@ pub(crate) struct Driver {
     is_replaying: bool,
     role: Role,
     stage: Stage,
+    /// Of a rebuild.
+    round: Option<Round>,
     memory: Memory,
 }
 
@@ -279,14 +289,15 @@ impl Driver {
             is_replaying: false,
             role: Role::Owner,
             stage: Stage::Live,
+            round: None,
             memory: Memory::new(plan.options.memory_limit),
         }
     }
 
-    /// The driver of another stage than the last.
+    /// The driver of another stage than the last; of a rebuild, in this round.
     #[must_use]
-    pub(crate) fn of_stage(self, stage: Stage) -> Self {
-        Self { stage, ..self }
+    pub(crate) fn of_stage(self, stage: Stage, round: Option<Round>) -> Self {
+        Self { stage, round, ..self }
     }
 
     /// Runs to the end: replay, live, last commit.
@@ -347,15 +358,21 @@ impl Driver {
     fn work(&mut self) -> Result<bool, RuntimeError> {
         let (phase, is_settling) = match self.stage {
             Stage::Live | Stage::Join => (Phase::Running, false),
-            Stage::Rebuild(_) => (Phase::Rebuilding, false),
+            Stage::Rebuild { .. } => (Phase::Rebuilding, false),
             Stage::Settle => (Phase::Finishing, true),
         };
         self.board.update(|status| status.phase = phase);
         if is_settling {
             return Ok(false);
         }
+        let Some(round) = self.round.clone() else {
+            self.start_partitions()?;
+            return self.live();
+        };
+        // What is idle where a round begins is so before its partitions are looked at again.
+        let idle = self.idle_at_limits(&round);
         self.start_partitions()?;
-        if self.stage.is_passing() { self.rebuild() } else { self.live() }
+        self.rebuild(&round, &idle)
     }
 
     /// What a new generation begins with.
@@ -430,25 +447,28 @@ impl Driver {
     }
 
     /// Takes what is folded next: versions first, then the partition whose event time is least; small
-    /// pieces of several partitions at once. Nothing where ends, commits, a failure or a stop came.
+    /// pieces of several partitions at once. What is rebuilt has a share of its own behind that of the
+    /// others: neither waits for the other, nor for the other's versions. Nothing where ends, commits,
+    /// a failure or a stop came.
     fn choose(&self, wait: Duration) -> Vec<Chosen> {
         let is_blocked = (self.is_epoch_full()
             || self.is_memory_tight() && self.rows_since.is_some())
             && self.is_commit_under_way();
-        let mut order: Vec<(bool, i64, usize, usize)> = Vec::new();
+        let mut order: Vec<(bool, bool, i64, usize, usize)> = Vec::new();
         for (reader, view) in self.readers.iter().enumerate() {
             for partition in 0..view.partitions.len() {
                 let number = partition_number(partition);
                 let watermark = self.fold.partition_watermark(&view.name, number);
-                order.push((!view.is_versioned, watermark.0, reader, partition));
+                let is_stream = !view.is_versioned;
+                order.push((view.is_rebuilt, is_stream, watermark.0, reader, partition));
             }
         }
         order.sort_unstable();
-        let are_versions_read = self
-            .readers
-            .iter()
-            .filter(|view| view.is_versioned)
-            .all(|view| view.partitions.iter().all(PartitionView::is_caught_up));
+        let are_versions_read = [false, true].map(|is_rebuilt| {
+            let views = self.readers.iter().filter(|view| view.is_rebuilt == is_rebuilt);
+            let mut versions = views.filter(|view| view.is_versioned);
+            versions.all(|view| view.partitions.iter().all(PartitionView::is_caught_up))
+        });
         let inbox = Arc::clone(&self.inbox);
         let chosen = self.inbox.wait(wait, |shared: &mut Shared| {
             if std::mem::take(&mut shared.has_news) {
@@ -457,16 +477,18 @@ impl Driver {
             if is_blocked {
                 return None;
             }
-            let (mut chosen, mut records) = (Vec::new(), 0);
-            for (is_stream, _, reader, partition) in &order {
-                if (*is_stream && !are_versions_read) || records >= TOGETHER_RECORDS {
-                    break;
+            let (mut chosen, mut records) = (Vec::new(), [0, 0]);
+            for (is_rebuilt, is_stream, _, reader, partition) in &order {
+                let share = usize::from(*is_rebuilt);
+                let are_versions_read = are_versions_read[share];
+                if (*is_stream && !are_versions_read) || records[share] >= TOGETHER_RECORDS {
+                    continue;
                 }
                 let piece = shared.readers[*reader][*partition].pieces.pop_front();
                 let Some(piece) = piece else { continue };
                 inbox.pieces_were_taken(shared, *reader, *partition);
                 if let Piece::Rows(fetched) = piece {
-                    records += fetched.records;
+                    records[share] += fetched.records;
                     chosen.push((*reader, *partition, fetched));
                 }
             }

@@ -28,7 +28,7 @@ use source::SourceState;
 pub use counters::{Counters, ModelCounters, SourceCounters};
 pub use dead_letters::{DeadLetterReason, DeadLetters};
 pub use frozen::FrozenFold;
-pub(crate) use source::refusal;
+pub(crate) use source::{idle_partitions, is_sources_table, refusal};
 
 /// The state of a running dataflow.
 pub struct Fold {

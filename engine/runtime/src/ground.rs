@@ -17,7 +17,7 @@ use crate::recover::{Ahead, Past, newest_of, recover};
 use crate::run::{RunPlan, claim};
 use crate::snapshots::{SnapshotPlan, SnapshotThread};
 use crate::status::SnapshotSummary;
-use crate::upgrade::{self, InForce, Next, Stage};
+use crate::upgrade::{self, InForce, Known, Next, Stage};
 
 /// What a run stands on before it knows whether the project is its own.
 pub(crate) struct Ground {
@@ -81,7 +81,8 @@ impl Ground {
         let listed = self.snapshots.list()?;
         let newest = newest_of(&listed, history);
         let Some(in_force) = InForce::of(history, newest) else { return Ok((None, None)) };
-        let before = upgrade::before((plan, stage), &in_force, (history, newest))?;
+        let known = Known { history, newest, snapshots: &self.snapshots };
+        let before = upgrade::before((plan, stage), &in_force, known)?;
         Ok((before, Some(in_force)))
     }
 

@@ -56,7 +56,7 @@ pub use promote::{PromoteRequest, Promotion};
 pub use replayed::{ReplayedState, replay};
 pub use run::{Delivery, RunOptions, RunPlan, RunReport, StopHandle, run};
 pub use status::{
-    Lag, ModelStatus, Phase, ReaderStatus, SnapshotStatus, SnapshotSummary, StandbyStatus, Status,
-    StatusBoard, WaitReason, Waiting,
+    Lag, ModelStatus, Phase, ReaderStatus, RebuildStatus, SnapshotStatus, SnapshotSummary,
+    StandbyStatus, Status, StatusBoard, WaitReason, Waiting,
 };
 pub use upgrade::{Compile, PlanPicture, RebuildInput, UpgradeOptions, inspect};

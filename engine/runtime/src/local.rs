@@ -67,12 +67,12 @@ impl SnapshotRequest {
     }
 }
 
-/// The state folder of one running project.
-#[derive(Debug)]
+/// The state folder of one running project. All clones hold its lock together.
+#[derive(Debug, Clone)]
 pub(crate) struct LocalState {
     folder: PathBuf,
     /// None while another process has it.
-    lock: Option<File>,
+    lock: Option<Arc<File>>,
 }
 
 /// Why the state folder cannot be used.
@@ -107,7 +107,7 @@ impl LocalState {
     /// [`LocalError`].
     pub(crate) fn open(folder: &Path) -> Result<Self, LocalError> {
         match try_lock(folder, "LOCK")? {
-            Some(lock) => Ok(Self { folder: folder.to_owned(), lock: Some(lock) }),
+            Some(lock) => Ok(Self { folder: folder.to_owned(), lock: Some(Arc::new(lock)) }),
             None => Err(LocalError::Locked { folder: folder.to_owned() }),
         }
     }
@@ -125,7 +125,7 @@ impl LocalState {
         if self.lock.is_some() {
             return Ok(false);
         }
-        self.lock = try_lock(&self.folder, "LOCK")?;
+        self.lock = try_lock(&self.folder, "LOCK")?.map(Arc::new);
         Ok(self.lock.is_some())
     }
 
@@ -142,7 +142,7 @@ impl LocalState {
     /// [`LocalError::Io`].
     pub(crate) fn add_owner(&self, owner: &InstanceName) -> Result<(), LocalError> {
         let mut owners = vec![owner.clone()];
-        owners.extend(self.owners());
+        owners.extend(self.owners().into_iter().filter(|former| former != owner));
         owners.truncate(OWNERS_KEPT);
         let lines: Vec<&str> = owners.iter().map(|owner| owner.0.as_ref()).collect();
         self.write("OWNER", &lines.join("\n"))

@@ -135,7 +135,7 @@ impl fmt::Display for Note {
             ),
             Self::Rebuilding { models, silent } => {
                 let models = models.join(", ");
-                write!(f, "building up {models} from the retained input; other models wait")?;
+                write!(f, "building up {models} from the retained input; other models go on")?;
                 if silent.is_empty() {
                     return Ok(());
                 }

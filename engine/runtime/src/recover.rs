@@ -24,7 +24,7 @@ use crate::local::LocalState;
 use crate::ownership::StartOfJournal;
 use crate::prepare::Note;
 use crate::run::RunPlan;
-use crate::upgrade::{InForce, Stage, dataflow_of};
+use crate::upgrade::{InForce, Passage, Stage, dataflow_of};
 
 /// How many complete snapshots are kept, beside the pinned ones.
 pub(crate) const SNAPSHOTS_KEPT: usize = 3;
@@ -179,13 +179,7 @@ pub(crate) fn recover(
         }
         checked => checked?,
     }
-    let taken_over = found.map(|found| {
-        if found.about.fingerprint == plan.fingerprint {
-            found.clone()
-        } else {
-            without_others(found, &plan.dataflow)
-        }
-    });
+    let taken_over = found.map(|found| taken_over(plan, found)).transpose()?;
     let in_force = InForce::of(&history, found);
     let is_named =
         |one: &InForce| one.fingerprint == plan.fingerprint && one.text == plan.project_text;
@@ -207,16 +201,21 @@ pub(crate) fn newest_of<'a>(listed: &'a [Listed], history: &History) -> Option<&
     complete.find(|manifest| history.has_led_to(manifest))
 }
 
-/// A snapshot of another plan without the readers that begin anew: shadows, and those that have got
-/// another topic.
-fn without_others(snapshot: &Manifest, dataflow: &Dataflow) -> Manifest {
+/// A snapshot without the readers that begin anew with another plan: shadows, unless the same rebuild
+/// goes on, and those that have got another topic.
+fn taken_over(plan: &RunPlan, snapshot: &Manifest) -> Result<Manifest, RuntimeError> {
     let mut snapshot = snapshot.clone();
+    if snapshot.about.fingerprint == plan.fingerprint
+        || Passage::to(plan, &snapshot.about)? == Passage::GoesOn
+    {
+        return Ok(snapshot);
+    }
     snapshot.about.readers.retain(|then| {
-        let now = dataflow.sources().find(|(_, source)| source.reader == then.reader);
+        let now = plan.dataflow.sources().find(|(_, source)| source.reader == then.reader);
         let is_other = now.is_some_and(|(_, now)| now.topic != then.topic);
         !is_other && shadow_of(&then.reader).is_none()
     });
-    snapshot
+    Ok(snapshot)
 }
 
 /// Whether the topics are still those that were read.
@@ -336,8 +335,12 @@ impl<'a> Search<'a> {
         if about.fingerprint == self.plan.fingerprint {
             return restore(self.snapshots, manifest, dataflow);
         }
+        let dropped = match Passage::to(self.plan, about)? {
+            // Only sinks come, which keep nothing.
+            Passage::GoesOn => return restore(self.snapshots, manifest, dataflow),
+            Passage::Migrates { dropped } => dropped,
+        };
         let old = Arc::new(dataflow_of(self.plan, &about.fingerprint, &about.project)?);
-        let dropped = self.stage.map(Stage::dropped).unwrap_or_default();
         Ok(restore(self.snapshots, manifest, &old)?.and_then(|fold| {
             let upgrade = Upgrade::between(&old, dataflow);
             let migrated = Fold::migrated(dataflow, fold.snapshot(), &upgrade, &dropped);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use connectors::{Bounds, Cluster, KafkaSource, TransactionalProducer};
 use planner::dataflow::{Dataflow, OnGap, Source, shadow_of};
 use state::Location;
-use stream::{Clock, Fingerprint, InstanceName, ReaderName};
+use stream::{Clock, Fingerprint, InstanceName, failpoint};
 
 use crate::codec;
 use crate::commit::{Committer, Outputs, Producers, transactions};
@@ -33,7 +33,7 @@ use crate::recover::{Ahead, Past, check_topics, journal_offset};
 use crate::standby;
 use crate::status::{SnapshotStatus, StatusBoard};
 use crate::topic_watch::TopicWatch;
-use crate::upgrade::{self, Compile, Next, Stage, UpgradeOptions};
+use crate::upgrade::{self, Compile, Next, Round, Stage, UpgradeOptions};
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
@@ -209,10 +209,11 @@ impl StopHandle {
 }
 
 /// A reader before its thread starts.
-struct OpenReader {
-    view: ReaderView,
+pub(crate) struct OpenReader {
+    pub(crate) view: ReaderView,
     source: KafkaSource,
-    limits: Vec<Limits>,
+    /// By partition.
+    pub(crate) limits: Vec<Limits>,
 }
 
 /// Runs a dataflow until its end or a stop.
@@ -226,7 +227,11 @@ pub fn run(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
 /// How a stage ended.
 enum Ended {
     /// It did what it is for.
-    Done(RunReport),
+    Done {
+        report: Box<RunReport>,
+        /// The stage that follows, where the project's plan does not go on.
+        then: Option<Stage>,
+    },
     /// Another one has to come before it.
     Before(Box<Next>),
 }
@@ -238,13 +243,15 @@ enum Ended {
 /// As [`run`].
 pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let instance = new_instance()?;
+    // Nobody else has the folder between two stages.
+    let local = LocalState::open(&plan.state_folder)?;
     let mut next = Next { plan: plan.clone(), stage: Stage::Live };
     // What goes on once another plan has settled its tail.
     let mut postponed: Option<Next> = None;
     let mut has_settled = false;
     let mut total: Option<RunReport> = None;
     loop {
-        match run_stage(&next, &instance)? {
+        match run_stage(&next, &instance, local.clone())? {
             Ended::Before(before) => {
                 tracing::info!(stage = ?before.stage, "the plan has changed");
                 if before.stage == Stage::Settle {
@@ -255,14 +262,14 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
                 }
                 next = *before;
             }
-            Ended::Done(report) => {
+            Ended::Done { report, then } => {
                 let is_last = !next.stage.is_passing() || report.is_stopped;
                 has_settled = next.stage == Stage::Settle;
                 next = match postponed.take() {
                     Some(postponed) => postponed,
-                    None => Next { plan: plan.clone(), stage: Stage::Join },
+                    None => upgrade::staged(plan, then.unwrap_or(Stage::Join)),
                 };
-                let report = RunReport::after(total.take(), report);
+                let report = RunReport::after(total.take(), *report);
                 if is_last {
                     return Ok(report);
                 }
@@ -272,9 +279,12 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     }
 }
 
-fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError> {
+fn run_stage(
+    next: &Next,
+    instance: &InstanceName,
+    local: LocalState,
+) -> Result<Ended, RuntimeError> {
     let plan = &next.plan;
-    let local = LocalState::open(&plan.state_folder)?;
     let ahead = Ahead::start(plan, &local);
     let ground = Ground::prepare(plan)?;
     let from = journal_offset(plan, &ground.snapshots, &local)?;
@@ -297,7 +307,7 @@ fn run_stage(next: &Next, instance: &InstanceName) -> Result<Ended, RuntimeError
     {
         return Ok(Ended::Before(Box::new(settle)));
     }
-    result.map(Ended::Done)
+    result.map(|(report, then)| Ended::Done { report: Box::new(report), then })
 }
 
 /// What a start has once the project is its own.
@@ -310,13 +320,14 @@ struct Owned {
     producer: TransactionalProducer,
 }
 
-/// Says in the journal who the owner is, restores what is continued, and runs.
+/// Says in the journal who the owner is, restores what is continued, and runs. Gives the stage after
+/// it, as [`Ended`] has it.
 fn go_on(
     Next { plan, stage }: &Next,
     ground: Ground,
     owned: Owned,
     threads: &mut Threads,
-) -> Result<RunReport, RuntimeError> {
+) -> Result<(RunReport, Option<Stage>), RuntimeError> {
     let Owned { local, mut identity, ownership, history, ahead, producer } = owned;
     let (start, journal_offset) = (ownership.start_of_journal(), ownership.end());
     let stages = Stages::open();
@@ -333,9 +344,9 @@ fn go_on(
     // were before it.
     let mut readers = Readers::open(plan, &ground, &past.topics)?;
     readers.place(plan, &past)?;
-    if let Stage::Rebuild(_) = stage {
-        bound_readers(&mut readers.open, &past.positions);
-    }
+    let rebuild = stage.rebuild();
+    let round = rebuild.map(|rebuild| Round::begin(rebuild, &mut readers.open, &past.positions));
+    let then = rebuild.zip(round.as_ref()).map(|((course, _), round)| round.next_stage(course));
     if let Some(keeper) = keeper {
         identity = keeper.release(&ground.inbox)?;
     }
@@ -347,8 +358,8 @@ fn go_on(
     let notes = plan.board.read().notes;
     let outlet = Outlet { to_encode, kept_bytes, inbox: ground.inbox, snapshots };
     let driver = Driver::new(plan, fold, views, (identity, local), outlet);
-    let report = driver.of_stage(stage.clone()).run(past.replay)?;
-    Ok(RunReport { notes, ..report })
+    let report = driver.of_stage(stage.clone(), round).run(past.replay)?;
+    Ok((RunReport { notes, ..report }, then))
 }
 
 /// The way from the fold to Kafka: encoder and committer, and what goes between.
@@ -566,8 +577,17 @@ fn start_readers(
         };
         views.push(reader.view);
         let pace = (gathering(&plan.options), &plan.clock);
+        let is_shadow = shadow_of(&views[index].name).is_some();
         let reader = Reader::start(index, (topic, reader.source), starts, &threads.inbox, pace)?;
-        threads.spawn("read", move || reader.run())?;
+        let inbox = Arc::clone(&threads.inbox);
+        threads.spawn("read", move || {
+            // A test may let a rebuild wait for what it reads.
+            if is_shadow && let Err(error) = failpoint::reach("rebuild.read.before") {
+                inbox.fail(error.into());
+                return;
+            }
+            reader.run();
+        })?;
     }
     Ok(views)
 }
@@ -669,22 +689,4 @@ fn place_readers(
         }
     }
     Ok(())
-}
-
-/// A rebuild reads no further than to where the others stand, and these stay there. A reader that
-/// stands nowhere yet reads what there is.
-fn bound_readers(readers: &mut [OpenReader], positions: &Positions) {
-    let followed: Vec<ReaderName> =
-        readers.iter().filter_map(|reader| shadow_of(&reader.view.name)).collect();
-    for reader in readers {
-        let name = &reader.view.name;
-        let own = followed.contains(name).then(|| name.clone());
-        let Some(target) = shadow_of(name).or(own) else { continue };
-        let partitions = (0..).zip(&mut reader.view.partitions).zip(&mut reader.limits);
-        for ((number, at), limits) in partitions {
-            let there = positions.get(&(target.clone(), number));
-            at.end_at_start = there.map_or(at.first_at_start, |there| there.end);
-            limits.last = Some(at.end_at_start);
-        }
-    }
 }

@@ -35,6 +35,17 @@ pub struct Status {
     pub snapshots: SnapshotStatus,
     /// Of a standby: whom it stands by for.
     pub standby: Option<StandbyStatus>,
+    /// While models are rebuilt: how far that is.
+    pub rebuild: Option<RebuildStatus>,
+}
+
+/// How far a round of a rebuild is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RebuildStatus {
+    /// At most so many records are left to read in it.
+    pub records_left: u64,
+    /// Whether the other models go on meanwhile: all but the last round let them.
+    pub others_go_on: bool,
 }
 
 /// Where a standby stands.
@@ -172,7 +183,7 @@ pub enum Phase {
     Starting,
     /// The journal's entries are folded again.
     Replaying,
-    /// Models are built up again, and the others stand still.
+    /// Models are built up again; the others go on, but for a last moment.
     Rebuilding,
     /// What another process has committed is folded again, as it comes.
     Standby,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use arrow::temporal_conversions::timestamp_ms_to_datetime;
-use runtime::{Lag, Phase, Status, WaitReason, Waiting};
+use runtime::{Lag, Phase, RebuildStatus, Status, WaitReason, Waiting};
 use stream::{ProcessingTime, Watermark};
 
 use super::Append;
@@ -296,12 +296,22 @@ fn phase_words(now: &Status) -> String {
     match now.phase {
         Phase::Starting => "starting".to_owned(),
         Phase::Replaying => format!("replaying, {} records so far", now.replayed_records),
-        Phase::Rebuilding => "rebuilding models, the others wait".to_owned(),
+        Phase::Rebuilding => rebuilding_words(now.rebuild),
         Phase::Running => "running".to_owned(),
         Phase::Standby => "standby".to_owned(),
         Phase::Finishing => "finishing the last epoch".to_owned(),
         Phase::Ended => "ended".to_owned(),
     }
+}
+
+/// What is left of a rebuild's round, and what the models do that are not rebuilt.
+fn rebuilding_words(rebuild: Option<RebuildStatus>) -> String {
+    let Some(RebuildStatus { records_left, others_go_on }) = rebuild else {
+        return "rebuilding models".to_owned();
+    };
+    let others = if others_go_on { "the others go on" } else { "the others wait for it" };
+    let records = in_thousands(records_left);
+    format!("rebuilding models, {records} records to read; {others}")
 }
 
 fn rate(before: u64, now: u64, passed: Duration) -> String {

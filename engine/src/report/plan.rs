@@ -41,7 +41,7 @@ pub(crate) fn plan_text(picture: &PlanPicture, width: Option<u16>) -> String {
     if records > 0 {
         let seconds = records.div_ceil(ASSUMED_RECORDS_PER_SECOND);
         text.append(format_args!(
-            "reads {records} records again: about {seconds} s at an assumed {ASSUMED_RECORDS_PER_SECOND} records/s, while the other models wait\n"
+            "reads {records} records again: about {seconds} s at an assumed {ASSUMED_RECORDS_PER_SECOND} records/s, while the other models go on\n"
         ));
     }
     text.append(format_args!(

@@ -1,4 +1,4 @@
-//! Places where a test lets the engine fail: by an error, a panic, or the end of the process.
+//! Places where a test lets the engine fail, by an error, a panic, or the end of the process; or wait.
 //!
 //! The code says [`reach`] at each place; a test names one of them with [`arm`]. A build without
 //! debug assertions has no such places: there `reach` is empty and `arm` refuses.
@@ -19,8 +19,10 @@ pub use switch::{arm, reach};
 /// committed is let go and noted. Of a snapshot: the state is frozen, an operator's tables are
 /// written, the manifest is, the snapshot is pinned. Of a restore: the manifests are listed, an
 /// operator's tables are read, the fold takes them, the journal's tail is replayed. Of retention:
-/// what is not needed is found, its data is removed, then its manifest, the journal is trimmed.
-pub const POINTS: [&str; 38] = [
+/// what is not needed is found, its data is removed, then its manifest, the journal is trimmed. Of a
+/// rebuild: a round, and each of its readers; an error at `rebuild.last.before` puts the last round
+/// off although little is left.
+pub const POINTS: [&str; 42] = [
     "commit.0.before",
     "commit.0.after",
     "commit.1.before",
@@ -59,6 +61,10 @@ pub const POINTS: [&str; 38] = [
     "retention.manifest.after",
     "retention.trim.before",
     "retention.trim.after",
+    "rebuild.round.before",
+    "rebuild.round.after",
+    "rebuild.read.before",
+    "rebuild.last.before",
 ];
 
 /// The error that an armed place gives.
@@ -79,7 +85,9 @@ pub enum FailpointError {
         name: String,
     },
     /// It does not say what shall happen, and when.
-    #[error("`{text}` is no failpoint: write `POINT=error|panic|abort[@TIMES]`")]
+    #[error(
+        "`{text}` is no failpoint: write `POINT=error|panic|abort[@TIMES[+]]` or `POINT=hold:PATH`"
+    )]
     Malformed {
         /// What was written.
         text: String,

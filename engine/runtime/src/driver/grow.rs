@@ -14,6 +14,10 @@ impl Driver {
         let now = self.clock.monotonic();
         let mut has_grown = false;
         for (reader, view) in self.readers.iter_mut().enumerate() {
+            // A rebuild has no limit for it: it comes to it in its next round.
+            if view.is_rebuilt {
+                continue;
+            }
             for bounds in self.inbox.grown(reader, view.partitions.len()) {
                 has_grown = true;
                 view.partitions

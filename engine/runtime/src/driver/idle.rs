@@ -22,11 +22,13 @@ impl Driver {
             for partition in 0..self.readers[reader].partitions.len() {
                 let name = self.readers[reader].name.clone();
                 let number = partition_number(partition);
+                let is_rebuilt = self.readers[reader].is_rebuilt;
                 let at = &mut self.readers[reader].partitions[partition];
                 at.quiet_since = quiet_since;
                 at.is_idle = self.fold.is_idle(&name, number);
-                // Those of an open transaction, too.
-                let has_records = !at.is_caught_up() || at.log_end > at.position;
+                // Those of an open transaction, too; not those behind a limit.
+                let is_behind = !is_rebuilt && at.log_end > at.position;
+                let has_records = !at.is_caught_up() || is_behind;
                 let was_idle = at.is_idle;
                 if was_idle && has_records {
                     at.is_idle = false;
@@ -67,7 +69,8 @@ impl Driver {
 
     pub(super) fn note_idle(&mut self, now: Duration) -> Result<(), RuntimeError> {
         for reader in 0..self.readers.len() {
-            if self.readers[reader].is_versioned {
+            // What is rebuilt was idle where the others were.
+            if self.readers[reader].is_versioned || self.readers[reader].is_rebuilt {
                 continue;
             }
             for partition in 0..self.readers[reader].partitions.len() {
@@ -95,7 +98,7 @@ impl Driver {
     pub(super) fn advance_idle(&mut self, now: Duration) -> Result<(), RuntimeError> {
         for reader in 0..self.readers.len() {
             let view = &mut self.readers[reader];
-            let Some(after) = view.idle_advance else { continue };
+            let Some(after) = view.idle_advance.filter(|_| !view.is_rebuilt) else { continue };
             let watermark = self.fold.watermark(&view.name).unwrap_or(Watermark::NONE);
             if !watermark.is_some() || !view.partitions.iter().all(|at| at.is_idle) {
                 view.idle_since = None;

@@ -8,7 +8,7 @@ use stream::{EventTime, ProcessingTime, Watermark};
 
 use super::{BOARD_INTERVAL, Driver, ReaderView, partition_number};
 use crate::fold::Counters;
-use crate::status::{Lag, ModelStatus, ReaderStatus, WaitReason, Waiting};
+use crate::status::{Lag, ModelStatus, ReaderStatus, RebuildStatus, WaitReason, Waiting};
 
 /// A transaction that is open for less than this is not worth a word.
 const HELD_WORTH_SAYING: Duration = Duration::from_secs(1);
@@ -68,7 +68,12 @@ impl Driver {
         let models = self.model_statuses(&readers);
         let names = self.readers.iter().map(|view| view.name.to_string());
         let readers = names.zip(readers).collect();
+        let rebuild = self.round.as_ref().map(|round| RebuildStatus {
+            records_left: self.records_to_rebuild(),
+            others_go_on: round.is_live(),
+        });
         self.board.update(|status| {
+            status.rebuild = rebuild;
             status.epoch = self.committed;
             status.counters = counters;
             status.readers = readers;

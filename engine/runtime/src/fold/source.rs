@@ -1,6 +1,6 @@
 //! Event time of a source: which rows it admits, and how its watermark rises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,9 +11,10 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMillisecondType};
 use arrow::error::ArrowError;
 use planner::dataflow::{OperatorId, Source};
-use state::Table;
+use state::{Table, TableFile};
 use stream::{Advance, Batch, EventTime, Origin, ProcessingTime, ReaderName, SliceRows, Watermark};
 
+use super::frozen::WHOLE;
 use super::{DeadLetterReason, DeadLetters};
 use crate::operator::OperatorError;
 
@@ -310,6 +311,23 @@ pub(super) fn restore(
         source.partitions.insert(number, partition);
     }
     Ok(())
+}
+
+/// The partitions that are left out of their reader's watermark, in a snapshot's [`table`].
+///
+/// # Errors
+/// [`OperatorError::State`] if it is another table.
+pub(crate) fn idle_partitions(table: &Table) -> Result<BTreeSet<(ReaderName, i32)>, OperatorError> {
+    if table.schema != table_of(&[]).schema {
+        return Err(misfit("its columns are others"));
+    }
+    let rows = rows_of(table)?.into_iter().filter(|(_, _, partition, _)| partition.is_idle);
+    Ok(rows.map(|(reader, number, _, _)| (reader, number)).collect())
+}
+
+/// Whether a snapshot's table is the [`table`] of its sources.
+pub(crate) fn is_sources_table(entry: &TableFile) -> bool {
+    entry.operator == WHOLE && entry.name == TABLE
 }
 
 fn rows_of(table: &Table) -> Result<Vec<Row>, OperatorError> {

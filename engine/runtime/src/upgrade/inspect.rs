@@ -70,14 +70,14 @@ pub fn inspect(plan: &RunPlan) -> Result<PlanPicture, RuntimeError> {
     let newest = newest_of(&listed, &history);
     let Some(in_force) = InForce::of(&history, newest) else { return Ok(nothing) };
     let old = dataflow_of(plan, &in_force.fingerprint, &in_force.text)?;
-    let unfinished = in_force.rebuild();
-    let goes_on = unfinished.as_ref().is_some_and(|rebuild| {
-        plan.dataflow.rebuilding(rebuild).fingerprint() == in_force.fingerprint
+    let unfinished = in_force.course();
+    let goes_on = unfinished.as_ref().is_some_and(|course| {
+        plan.dataflow.rebuilding(&course.rebuild).fingerprint() == in_force.fingerprint
     });
     let upgrade = compare(&old, &plan.dataflow, unfinished.as_ref().filter(|_| !goes_on));
     let options = UpgradeOptions::default();
     let rebuild = match &unfinished {
-        Some(unfinished) if goes_on => unfinished.clone(),
+        Some(unfinished) if goes_on => unfinished.rebuild.clone(),
         _ => rebuild_of(&upgrade, &old, (&plan.dataflow, &options)),
     };
     let positions = history.positions(newest);
@@ -100,7 +100,7 @@ pub fn inspect(plan: &RunPlan) -> Result<PlanPicture, RuntimeError> {
             reader,
         });
     }
-    let unfinished = unfinished.map(|rebuild| rebuild.models.into_iter().collect());
+    let unfinished = unfinished.map(|course| course.rebuild.models.into_iter().collect());
     Ok(PlanPicture {
         epoch: Some(history.epoch),
         upgrade,

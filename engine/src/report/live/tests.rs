@@ -128,3 +128,16 @@ fn rates_are_per_second() {
     assert_eq!(rate(9, 5, Duration::from_secs(1)), "0");
     assert_eq!(rate(0, 5, Duration::ZERO), "5000");
 }
+
+#[test]
+fn a_rebuild_shows_what_is_left_of_its_round_and_what_the_others_do() {
+    let rebuilding = |rebuild| Status { phase: Phase::Rebuilding, rebuild, ..Status::default() };
+    let round = |others_go_on| Some(RebuildStatus { records_left: 1_234_567, others_go_on });
+    for (rebuild, expected) in [
+        (None, "rebuilding models"),
+        (round(true), "rebuilding models, 1234.5k records to read; the others go on"),
+        (round(false), "rebuilding models, 1234.5k records to read; the others wait for it"),
+    ] {
+        assert_eq!(phase_words(&rebuilding(rebuild)), expected);
+    }
+}

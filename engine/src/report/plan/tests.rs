@@ -44,7 +44,7 @@ fn the_table_says_what_and_why_and_the_lines_what_is_read_and_what_next() {
  n      added      new: reads what its inputs still hold
  gone   removed    its state is forgotten, its topic stays
 topic t: partition 0: 5 to 200005, 1: 0 to 1; for b, n
-reads 200001 records again: about 3 s at an assumed 100000 records/s, while the other models wait
+reads 200001 records again: about 3 s at an assumed 100000 records/s, while the other models go on
 compared with the state of epoch 7
 next: engine run --accept-plan
 "

@@ -193,3 +193,16 @@ fn a_shadow_that_is_not_needed_any_more_leaves_its_watermarks() {
         table_of(&[row("a", 0, 12, true, 11), row("a", 1, 5, false, 11), row("a", 2, 3, true, 11)]);
     assert_eq!(renamed.expect("the table's own columns"), expected);
 }
+
+#[test]
+fn idle_partitions_are_found_in_the_table_of_a_snapshot_and_in_no_other() {
+    let reader = ReaderName(Arc::from("a"));
+    let row = |number: i32, is_idle: bool| {
+        (reader.clone(), number, Partition { watermark: Watermark(1), is_idle }, Watermark(1))
+    };
+    let table = table_of(&[row(0, true), row(1, false)]);
+    assert_eq!(idle_partitions(&table).expect("its own"), BTreeSet::from([(reader, 0)]));
+    let fewer = Arc::new(Schema::new(vec![Field::new("reader", DataType::Utf8, false)]));
+    let other = Table::of(TABLE, RecordBatch::new_empty(fewer));
+    assert!(idle_partitions(&other).is_err());
+}
