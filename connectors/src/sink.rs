@@ -76,7 +76,10 @@ impl TransactionalProducer {
         topics: &[OutputTopic],
     ) -> Result<Self, ConnectorError> {
         match Self::take_over(cluster, (settings, topics), NEAR) {
-            Err(ConnectorError::Kafka(error)) if error.code() == Some(ErrorCode::TIMED_OUT) => {
+            // Once its time is over, the call says what the broker has said last.
+            Err(ConnectorError::Kafka(error))
+                if error.code().is_some_and(ErrorCode::is_retriable) =>
+            {
                 Self::take_over(cluster, (settings, topics), INIT_TIMEOUT)
             }
             opened => opened,
