@@ -2,6 +2,7 @@
 //! over: each partition has three replicas, and two must be in sync.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use rdkafka::metadata::Metadata;
 use stream::{Clock, SystemClock};
@@ -9,10 +10,13 @@ use stream::{Clock, SystemClock};
 use crate::client::PATIENCE;
 use crate::feed::Feeder;
 use crate::kafka::Kafka;
-use crate::world::{Engine, World, wait_until, wait_until_told};
+use crate::world::{Engine, World, wait_until, wait_within};
 
 /// Rows a second, all partitions together.
 const RATE: u64 = 900;
+
+/// How long three nodes may take to agree on who leads, on a machine that is busy with all of them.
+const ELECTIONS: Duration = Duration::from_mins(3);
 
 /// Nodes of the cluster, numbered from 1.
 const NODES: usize = 3;
@@ -82,7 +86,8 @@ impl Scene<'_> {
     #[expect(clippy::print_stdout, reason = "figures for docs/RELIABILITY.md")]
     fn await_rows(&self, what: &str) {
         let (clock, written) = (SystemClock::new(), self.feeder.written());
-        wait_until_told(
+        wait_within(
+            ELECTIONS,
             || format!("rows after {what}; the engine says: {}", self.engine.messages()),
             || self.world.committed() > written,
         );
@@ -91,7 +96,8 @@ impl Scene<'_> {
 
     /// Waits until every partition has all of its replicas in sync, and so many it has.
     fn await_in_sync(&self) {
-        wait_until("replica of each partition on each node", || {
+        let what = || "replica of each partition on each node".to_owned();
+        wait_within(ELECTIONS, what, || {
             let metadata = self.metadata();
             let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
             partitions.all(|one| one.isr().len() == NODES && one.replicas().len() == NODES)

@@ -154,7 +154,8 @@ impl Engine {
     pub(crate) fn await_message(&mut self, text: &str) {
         let path = self.messages.clone();
         let read = || std::fs::read_to_string(&path).expect("its messages can be read");
-        wait_until_told(
+        wait_within(
+            PATIENCE,
             || format!("message with `{text}` in {}", read()),
             || {
                 let messages = read();
@@ -189,7 +190,7 @@ impl Engine {
             let messages = std::fs::read_to_string(&messages).unwrap_or_default();
             format!("end of the engine, which says: {messages}")
         };
-        wait_until_told(told, || {
+        wait_within(PATIENCE, told, || {
             code = self.child.try_wait().expect("the child is ours");
             code.is_some()
         });
@@ -217,15 +218,19 @@ impl Drop for Engine {
 /// Waits until something is so.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
-    wait_until_told(|| what.to_owned(), is_so);
+    wait_within(PATIENCE, || what.to_owned(), is_so);
 }
 
-/// As [`wait_until`]; what is missing is told only if it comes to that.
+/// As [`wait_until`], with a patience of its own; what is missing is told only if it comes to that.
 #[track_caller]
-pub(crate) fn wait_until_told(what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_within(
+    patience: Duration,
+    what: impl Fn() -> String,
+    mut is_so: impl FnMut() -> bool,
+) {
     let clock = SystemClock::new();
     while !is_so() {
-        assert!(clock.monotonic() < PATIENCE, "within {PATIENCE:?} no {}", what());
+        assert!(clock.monotonic() < patience, "within {patience:?} no {}", what());
         pause(LOOK);
     }
 }

@@ -5,8 +5,9 @@
 #   kafka.sh serve DIR [PORT [name=value ...]]
 #       Keeps data in DIR (made and formatted once; "-": a temporary one that is removed at the
 #       end), prints "ready HOST:PORT" once it answers, and serves until its standard input ends:
-#       a test process that dies in any way takes the broker along. Lines on standard input: "restart" (orderly), "crash" (SIGKILL, then start again),
-#       "stop" (orderly), "kill" (SIGKILL), "start", "pause" (SIGSTOP: connections stay, nothing answers), "resume";
+#       a test process that dies in any way takes the broker along. Lines on standard input:
+#       "restart" (orderly), "crash" (SIGKILL, then start again), "stop" (orderly), "kill" (SIGKILL),
+#       "start", "pause" (SIGSTOP: connections stay, nothing answers), "resume";
 #       each is answered by another "ready" line. A number after it says which node, the first if
 #       there is none. PORT 0 or none: a free one.
 #   kafka.sh tool CLASS ARGS...        one of Kafka's own tools, as org.apache.kafka.tools.TopicCommand
@@ -64,9 +65,9 @@ free_port() {
 # Where node $1 listens.
 port_of() { echo $((first_port + 2 * ($1 - 1))); }
 
-# Node $1, with further properties. With the quorum's own patience of a second or two, a node killed on
-# a busy machine was at times not missed for a minute: probably one election followed another, and
-# each begins the sessions of all brokers anew.
+# Node $1, with further properties. With the quorum's own patience of a second or two, a node that
+# was killed on a busy machine was at times not missed for a minute: probably one election followed
+# another, and each begins the sessions of all brokers anew.
 configure() {
   local node="$1" home="$dir/$1" port voter voters=()
   shift
