@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use stream::{Clock, SystemClock};
 
 use crate::client::PATIENCE;
@@ -99,7 +99,7 @@ impl Scene<'_> {
         let what = || "replica of each partition on each node".to_owned();
         wait_within(ELECTIONS, what, || {
             let metadata = self.metadata();
-            let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+            let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
             partitions.all(|one| one.isr().len() == NODES && one.replicas().len() == NODES)
         });
     }

@@ -84,7 +84,7 @@ fn replay_on(
         }
         recovered => recovered?,
     };
-    let mut readers = Readers::open(plan, ground, &past.topics)?;
+    let mut readers = Readers::open(plan, ground)?;
     readers.place(plan, &past)?;
     let views = readers.start(threads, &ground.inbox, plan)?;
     let stages = Stages::open();

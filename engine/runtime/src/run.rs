@@ -339,10 +339,10 @@ fn go_on(
     let keeper = (!is_first)
         .then(|| LeaseKeeper::start(identity.clone(), &to_encode, &ground.inbox))
         .transpose()?;
-    let (fold, past) = ground.recover((plan, Some(stage)), &local, (&start, history), ahead)?;
     // Only an owner looks at the topics: who waits for another one's end would know them as they
-    // were before it.
-    let mut readers = Readers::open(plan, &ground, &past.topics)?;
+    // were before it. The state may still be on its way meanwhile.
+    let mut readers = Readers::open(plan, &ground)?;
+    let (fold, past) = ground.recover((plan, Some(stage)), &local, (&start, history), ahead)?;
     readers.place(plan, &past)?;
     let rebuild = stage.rebuild();
     let round = rebuild.map(|rebuild| Round::begin(rebuild, &mut readers.open, &past.positions));
@@ -412,20 +412,15 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// Opens all readers. Their topics must still have the ids that are `known`.
+    /// Opens all readers.
     ///
     /// # Errors
-    /// [`RuntimeError::TopicRecreated`]; those of the connectors.
-    pub(crate) fn open(
-        plan: &RunPlan,
-        ground: &Ground,
-        known: &BTreeMap<String, String>,
-    ) -> Result<Self, RuntimeError> {
+    /// Those of the connectors.
+    pub(crate) fn open(plan: &RunPlan, ground: &Ground) -> Result<Self, RuntimeError> {
         let open = open_readers(plan, &ground.prepared, &ground.inbox)?;
         tracing::debug!(readers = open.len(), "readers are open");
         let watch = watch_topics(plan, &open)?;
         let topics = watch.ids();
-        check_topics(known, &topics)?;
         Ok(Self { open, watch, topics })
     }
 
@@ -434,11 +429,13 @@ impl Readers {
         self.topics.clone()
     }
 
-    /// Puts each reader where it starts.
+    /// Puts each reader where it starts. The topics must still be those that were read.
     ///
     /// # Errors
-    /// [`RuntimeError`] if a topic does not hold what is to be read.
+    /// [`RuntimeError::TopicRecreated`]; [`RuntimeError`] if a topic does not hold what is to be
+    /// read.
     pub(crate) fn place(&mut self, plan: &RunPlan, past: &Past) -> Result<(), RuntimeError> {
+        check_topics(&past.topics, &self.topics)?;
         place_readers(plan, &mut self.open, &past.positions)?;
         for reader in &mut self.open {
             let (generation, origins) = reader.view.copies(past.generation_now());

@@ -107,7 +107,7 @@ fn stand_by(
     let identity = Identity::new(instance, &history, &plan.options)?;
     let start = ownership.start_of_journal();
     let (fold, past) = ground.recover((plan, None), &local, (&start, history), None)?;
-    let mut readers = Readers::open(plan, ground, &past.topics)?;
+    let mut readers = Readers::open(plan, ground)?;
     readers.place(plan, &past)?;
     let topics = readers.topics();
     let views = readers.start(threads, &ground.inbox, plan)?;
