@@ -1,6 +1,7 @@
 //! Claims about the SQL as data: each file under `sql/` is one (`support/case.rs` says how to read
 //! it). Each is run whole, row by row, in random micro-batches, restored from a snapshot at every
-//! step, and from files at random ones; the answer must be the same. `UPDATE_EXPECT=1` rewrites what is expected.
+//! step, and from files at random ones; the answer must be the same. `UPDATE_EXPECT=1` rewrites
+//! what is expected.
 
 #[path = "support/case.rs"]
 mod case;

@@ -4,7 +4,8 @@
 //! because those drop what is needed here: keys given twice, and how a scalar was written.
 //!
 //! **Invariant:** a tree has at most [`NODES_MAX`] nodes, [`BYTES_MAX`] bytes and [`DEPTH_MAX`]
-//! levels, aliases expanded, whatever the text. **Invariant:** places are byte ranges on character boundaries.
+//! levels, aliases expanded, whatever the text. **Invariant:** places are byte ranges on character
+//! boundaries.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! Whether a cluster answers, and if it does not, why.
 //!
 //! librdkafka goes on trying whatever the reason, and tells it in passing, as an event with a text,
-//! or in its log alone. The texts are read here and nowhere else; `tests/kafka_security.rs` brings each of them about
-//! with a real Kafka.
+//! or in its log alone. The texts are read here and nowhere else; `tests/kafka_security.rs` brings
+//! each of them about with a real Kafka.
 
 use std::fmt;
 use std::time::Duration;

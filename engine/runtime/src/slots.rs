@@ -1,8 +1,8 @@
 //! One value a slot, in chunks behind `Arc`.
 //!
-//! A clone copies pointers, and the one chunk that is being filled; the next write to a chunk that a
-//! clone still holds copies that chunk. So a snapshot does not stop the fold. Slots are numbered from 0 and never leave: what they
-//! belong to (a window, a key table) is dropped whole.
+//! A clone copies pointers, and the one chunk that is being filled; the next write to a chunk that
+//! a clone still holds copies that chunk. So a snapshot does not stop the fold. Slots are numbered
+//! from 0 and never leave: what they belong to (a window, a key table) is dropped whole.
 
 use std::sync::Arc;
 

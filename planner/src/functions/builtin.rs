@@ -18,10 +18,11 @@ use crate::dataflow::StepClock;
 
 /// One function.
 ///
-/// `parameters` lists the overloads, separated by blanks, a letter a parameter:
-/// `S` text, `I` integer up to INT, `L` integer up to BIGINT, `D` any number (read as DOUBLE),
-/// `N` any number as it is, `B` boolean, `Y` bytes, `T` TIMESTAMP or TIMESTAMP_LTZ, `E` DATE,
-/// `C` TIME, `X` array, `M` map, `A` anything, `=` the common type of all arguments; a `*` behind a letter repeats it from once on.
+/// `parameters` lists the overloads, separated by blanks, a letter a parameter: `S` text, `I`
+/// integer up to INT, `L` integer up to BIGINT, `D` any number (read as DOUBLE), `N` any number as
+/// it is, `B` boolean, `Y` bytes, `T` TIMESTAMP or TIMESTAMP_LTZ, `E` DATE, `C` TIME, `X` array,
+/// `M` map, `A` anything, `=` the common type of all arguments; a `*` behind a letter repeats it
+/// from once on.
 #[derive(Debug)]
 pub(super) struct Definition {
     pub(super) name: &'static str,
