@@ -68,8 +68,9 @@ use address::FolderLock;
 use files::Durability;
 use node::Node;
 
-/// The port that is tried first.
-pub const PORT_DEFAULT: u16 = 19_092;
+/// The ports that are tried first, and how many they are; a folder's path says which is its own.
+const USUAL_PORT: u16 = 19_092;
+const USUAL_PORTS: u32 = 800;
 
 /// Ports tried one after the other.
 const PORTS_TRIED: u16 = 200;
@@ -118,12 +119,14 @@ pub struct BrokerConfig {
 }
 
 impl BrokerConfig {
-    /// A broker in `folder` on loopback, port 19092 or the next free one, without fsync.
+    /// A broker in `folder` on loopback, without fsync; its port follows from the folder's path
+    /// (from 19092 on), or is the next free one.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
         Self {
-            folder: folder.into(),
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: Port::From(PORT_DEFAULT),
+            port: Port::From(usual_port(&folder)),
+            folder,
             fsync: Fsync::default(),
             stays: false,
         }
@@ -225,6 +228,15 @@ pub fn fuzz_target(folder: &Path) -> Result<impl Fn(&[u8]) + use<>, BrokerError>
         let _held = &lock;
         runtime.block_on(server::answer_alone(&node, bytes));
     })
+}
+
+/// The port that a folder's broker tries first. Were it the same for all, another project could take
+/// the port of a broker that is just changing hands, and the clients of the one would end up at the
+/// other.
+fn usual_port(folder: &Path) -> u16 {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_unknown| folder.to_owned());
+    let place = crc32c::crc32c(folder.as_os_str().as_encoded_bytes()) % USUAL_PORTS;
+    USUAL_PORT + u16::try_from(place).unwrap_or_default()
 }
 
 fn listen(host: IpAddr, port: Port) -> Result<TcpListener, BrokerError> {

@@ -634,7 +634,7 @@ pub(crate) struct StateRestoreArguments {
 /// `engine broker`.
 #[derive(Debug, Args)]
 pub(crate) struct BrokerArguments {
-    /// Where to listen [default: the project's, else 127.0.0.1 and 19092 or the next free port]
+    /// Where to listen [default: the project's, else 127.0.0.1 and a port of the folder's own, from 19092 on]
     #[arg(long, value_name = "HOST:PORT", env = "ENGINE_LISTEN", hide_env = true)]
     pub(crate) listen: Option<SocketAddr>,
 }
