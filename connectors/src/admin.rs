@@ -19,6 +19,10 @@ use crate::{Cluster, ConnectorError};
 /// How long the broker may take to answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often, and how many times, brokers are asked whether they know a new topic: for five seconds.
+const KNOWN_LOOK: Duration = Duration::from_millis(20);
+const KNOWN_LOOKS: u32 = 250;
+
 /// Kafka's word for "as the broker's default says".
 const BROKER_DEFAULT: i32 = -1;
 
@@ -147,12 +151,20 @@ impl Admin {
             .collect()
     }
 
-    /// Creates a topic.
+    /// Creates a topic, and waits until brokers know it: the answer comes from the controller, from
+    /// which they hear a moment later.
     ///
     /// # Errors
     /// [`ConnectorError::TopicExists`]; [`ConnectorError::Admin`] with the broker's reason.
     pub fn create(&self, topic: &TopicSpec) -> Result<(), ConnectorError> {
-        self.create_with(topic, &options())
+        self.create_with(topic, &options())?;
+        for _ in 0..KNOWN_LOOKS {
+            if self.topic(&topic.name)?.is_some() {
+                break;
+            }
+            std::thread::park_timeout(KNOWN_LOOK);
+        }
+        Ok(())
     }
 
     /// Asks whether [`Admin::create`] would do, without doing it.

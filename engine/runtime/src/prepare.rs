@@ -334,7 +334,7 @@ impl Preparation {
             config: sink.config.clone(),
         };
         let existed = self.ensure(&topic, Some(&format!("model {}", sink.model)))?;
-        let settings = self.settings(&sink.topic)?;
+        let mut settings = self.settings(&sink.topic)?;
         if existed {
             let actual = self.existing.get(&sink.topic).map(|topic| topic.partitions);
             if let (Some(declared), Some(actual)) = (sink.partitions, actual)
@@ -354,6 +354,11 @@ impl Preparation {
                     });
                 }
             }
+        } else {
+            // A broker may need a moment to know what it was told just now.
+            let told =
+                |value: &String| TopicSetting { value: Some(value.clone()), is_default: false };
+            settings.extend(sink.config.iter().map(|(name, value)| (name.clone(), told(value))));
         }
         Ok(settings)
     }
