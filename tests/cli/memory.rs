@@ -62,19 +62,18 @@ fn finishes(folder: &Folder) {
     assert_eq!(minutes.iter().filter(is_single).count(), KEYS - KEYS / 10);
 }
 
-/// Seventy hundredths of it are the engine's, where nobody says otherwise: 112 MiB.
-const GROUP_MEBIBYTES: u64 = 160;
-
 #[test]
 fn a_control_groups_limit_is_kept_before_the_system_enforces_it() {
-    let Some(group) = MemoryGroup::make(GROUP_MEBIBYTES) else { return };
+    // Seventy hundredths are the engine's, where nobody says otherwise; the rest is room for what is
+    // under way when they are used up.
+    let Some(group) = MemoryGroup::make(256) else { return };
     let folder = project();
     folder.write("stream_project.yml", "project: {name: grouped}\n");
     feed(&folder);
     let run = folder.command(&["run", "--once"]);
     let stopped = finished(&group.around(&run).output().expect("it runs"));
     assert_eq!(stopped.code, 1, "{}", stopped.err);
-    for part in ["its limit is 112 MiB", "minutes/", "committed"] {
+    for part in ["its limit is 180 MiB", "minutes/", "committed"] {
         assert!(stopped.err.contains(part), "no `{part}` in {}", stopped.err);
     }
     assert_eq!(group.kills(), 0);
@@ -83,7 +82,7 @@ fn a_control_groups_limit_is_kept_before_the_system_enforces_it() {
 
 #[test]
 fn a_process_that_the_system_kills_for_its_memory_loses_nothing() {
-    let Some(group) = MemoryGroup::make(GROUP_MEBIBYTES) else { return };
+    let Some(group) = MemoryGroup::make(160) else { return };
     let folder = project();
     limited(&folder, "2GiB");
     feed(&folder);
