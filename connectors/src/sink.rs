@@ -8,7 +8,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_kafka::{Encoded, ErrorCode, PartitionOffset, Record};
+use arrow_kafka::{Encoded, PartitionOffset, Record};
 use stream::failpoint;
 
 use crate::journal::{EPOCH_HEADER, PART_HEADER};
@@ -24,10 +24,6 @@ pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long `init_transactions` waits for the coordinator in one call: a cluster that was made a
 /// moment ago creates its own topic first.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What a broker that is near answers within. Where a process was killed, the broker first has to end
-/// its transaction, which takes a moment, but librdkafka asks again only after half a second.
-const NEAR: Duration = Duration::from_millis(150);
 
 /// How long the coordinator may take to accept the group's offsets.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
@@ -75,35 +71,13 @@ impl TransactionalProducer {
         settings: &TransactionSettings,
         topics: &[OutputTopic],
     ) -> Result<Self, ConnectorError> {
-        match Self::take_over(cluster, (settings, topics), NEAR) {
-            // Once its time is over, the call says what the broker has said last.
-            Err(ConnectorError::Kafka(error))
-                if error.code().is_some_and(ErrorCode::is_retriable) =>
-            {
-                Self::take_over(cluster, (settings, topics), INIT_TIMEOUT)
-            }
-            opened => opened,
-        }
-    }
-
-    /// Opens the producer, unless a broker that connects within `patience` has not given it the
-    /// transactional id within that time.
-    fn take_over(
-        cluster: &Cluster,
-        (settings, topics): (&TransactionSettings, &[OutputTopic]),
-        patience: Duration,
-    ) -> Result<Self, ConnectorError> {
         let writer = Arc::new(Writer::open(&cluster.transactional_settings(settings), topics)?);
         let watch = Watch::new(cluster, settings.timeout * TIMEOUTS_UNTIL_HUNG);
         let calls = Calls::start(&writer, watch);
         let mut this = Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
-        this.calls.run("take over the transactional id", move |writer| {
-            let producer = writer.producer();
-            if producer.connect(patience).is_ok() {
-                return producer.init_transactions(patience);
-            }
-            producer.connect(INIT_TIMEOUT)?;
-            producer.init_transactions(INIT_TIMEOUT)
+        this.calls.run("take over the transactional id", |writer| {
+            writer.producer().connect(INIT_TIMEOUT)?;
+            writer.producer().init_transactions(INIT_TIMEOUT)
         })?;
         Ok(this)
     }

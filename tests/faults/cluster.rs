@@ -10,6 +10,7 @@ use stream::{Clock, SystemClock};
 use crate::client::PATIENCE;
 use crate::feed::Feeder;
 use crate::kafka::Kafka;
+use crate::kills::number;
 use crate::world::{Engine, World, wait_until, wait_within};
 
 /// Rows a second, all partitions together.
@@ -21,9 +22,17 @@ const ELECTIONS: Duration = Duration::from_mins(3);
 /// Nodes of the cluster, numbered from 1.
 const NODES: usize = 3;
 
+/// Asks for these tests: beside all others they are too much for two cores.
+const WANTED: &str = "ENGINE_TEST_CLUSTER";
+
 /// The cluster of these tests, one after the other; it ends with the last that wants it. `None` if
-/// this machine has none, which is said.
+/// nobody asks for it or this machine has none, which is said.
+#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
 fn cluster() -> Option<Arc<Mutex<Kafka>>> {
+    if number(WANTED).is_none() {
+        eprintln!("skipped: {WANTED}=1 starts three nodes");
+        return None;
+    }
     static CLUSTER: Mutex<Weak<Mutex<Kafka>>> = Mutex::new(Weak::new());
     let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(running) = cluster.upgrade() {
