@@ -96,9 +96,20 @@ impl Feed {
         self.fed.resize(partitions, 0);
     }
 
-    /// Waits until all rows are stored; how many each partition has.
+    /// Waits until all rows are stored; how many each partition has. What the broker itself does not
+    /// have, the engine cannot have lost.
     pub(crate) fn flush(&self) -> Vec<u64> {
         self.producer.flush(PATIENCE * 2).expect("rows are stored");
+        for (partition, fed) in (0..).zip(&self.fed) {
+            let client = self.producer.client();
+            let ends = client.fetch_watermarks(&self.topic, partition, PATIENCE);
+            let (_, end) = ends.expect("the broker answers");
+            let stored = u64::try_from(end).expect("offsets begin at 0");
+            assert!(
+                stored >= *fed,
+                "the broker has {stored} of {fed} rows of partition {partition}"
+            );
+        }
         self.fed.clone()
     }
 
