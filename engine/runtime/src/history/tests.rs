@@ -61,13 +61,9 @@ fn history(entries: &[Entry]) -> History {
     history
 }
 
-fn snapshot(epoch: u64, positions: &[(i32, i64, i64)]) -> Manifest {
-    let partition = |(partition, start, position): &_| PartitionProgress {
-        partition: *partition,
-        start: *start,
-        position: *position,
-    };
-    let about = About {
+/// What a snapshot of journal `j` and plan `p` is about.
+pub(crate) fn about(epoch: u64, readers: Vec<ReaderProgress>) -> About {
+    About {
         journal_id: "j".to_owned(),
         generation: Generation(1),
         epoch: Epoch(epoch),
@@ -77,15 +73,27 @@ fn snapshot(epoch: u64, positions: &[(i32, i64, i64)]) -> Manifest {
         cluster_id: None,
         engine: String::new(),
         created: ProcessingTime(0),
-        readers: vec![ReaderProgress {
+        readers,
+        project: String::new(),
+    }
+}
+
+fn snapshot(epoch: u64, positions: &[(i32, i64, i64)]) -> Manifest {
+    let partition = |(partition, start, position): &_| PartitionProgress {
+        partition: *partition,
+        start: *start,
+        position: *position,
+    };
+    let about = about(
+        epoch,
+        vec![ReaderProgress {
             reader: reader(),
             topic: "t".to_owned(),
             watermark: Watermark::NONE,
             is_carried: false,
             partitions: positions.iter().map(partition).collect(),
         }],
-        project: String::new(),
-    };
+    );
     let id = SnapshotId::parse(&format!("j-000001-{epoch:012}-00000000")).expect("an id");
     Manifest { id, about, tables: Vec::new() }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use state::{Location, PartitionProgress, ReaderProgress, Table};
-use stream::{Epoch, Generation, ProcessingTime, Watermark};
+use stream::Watermark;
 
 use super::course::{Mark, Place, Stand};
 use super::*;
+use crate::history::tests::about;
 
 fn reader() -> ReaderName {
     ReaderName(Arc::from("clicks"))
@@ -23,19 +24,7 @@ fn write(snapshots: &Snapshots) -> Manifest {
         is_carried: false,
         partitions: vec![partition(0, 7), partition(1, 0)],
     };
-    let about = About {
-        journal_id: "j".to_owned(),
-        generation: Generation(1),
-        epoch: Epoch(1),
-        journal_offset: 0,
-        fold_version: 1,
-        fingerprint: Fingerprint("p".to_owned()),
-        cluster_id: None,
-        engine: String::new(),
-        created: ProcessingTime(0),
-        readers: vec![progress],
-        project: String::new(),
-    };
+    let about = about(1, vec![progress]);
     let field = |name: &str, data_type: DataType| Field::new(name, data_type, false);
     let schema = Schema::new(vec![
         field("reader", DataType::Utf8),

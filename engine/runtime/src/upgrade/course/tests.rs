@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use state::{About, PartitionProgress, SnapshotId};
-use stream::{Epoch, Fingerprint, Generation, ProcessingTime};
+use state::{PartitionProgress, SnapshotId};
+use stream::{Epoch, Generation};
 
 use super::*;
+use crate::history::tests::about;
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -23,19 +24,7 @@ fn manifest(readers: &[(&str, i64)]) -> Manifest {
         is_carried: false,
         partitions: vec![PartitionProgress { partition: 0, start: 0, position: *position }],
     });
-    let about = About {
-        journal_id: "j".to_owned(),
-        generation: Generation(1),
-        epoch: Epoch(1),
-        journal_offset: 0,
-        fold_version: 1,
-        fingerprint: Fingerprint("p".to_owned()),
-        cluster_id: None,
-        engine: String::new(),
-        created: ProcessingTime(0),
-        readers: readers.collect(),
-        project: String::new(),
-    };
+    let about = about(1, readers.collect());
     let id = SnapshotId {
         journal_id: "j".to_owned(),
         generation: Generation(1),
