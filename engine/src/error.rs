@@ -215,6 +215,7 @@ fn run_kind(error: &RuntimeError) -> ErrorKind {
         RuntimeError::OwnedByOther { .. }
         | RuntimeError::Local(_)
         | RuntimeError::NotSettled { .. }
+        | RuntimeError::CommitUndone { .. }
         | RuntimeError::MemoryLimit { .. }
         | RuntimeError::Injected(_)
         | RuntimeError::Unsettled { .. }

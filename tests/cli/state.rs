@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use connectors::admin::Admin;
 use serde_json::Value;
 
-use crate::command::Folder;
+use crate::command::{Folder, finished};
 use crate::running::Running;
 use crate::runs::{click, project, started_broker, wait_for_lines};
 use crate::s3::S3;
@@ -449,4 +450,50 @@ fn leaves_nothing_to_replay(s3: &S3, folder: &Folder, run: Running) {
 
 fn epoch_of(line: &str) -> Option<u64> {
     serde_json::from_str::<Value>(line).ok()?["epoch"].as_u64()
+}
+
+/// A broker that forgets commits takes the journal's entries along. Their snapshots must not be
+/// taken for those of the epochs that get their numbers.
+#[test]
+fn a_snapshot_of_epochs_that_the_broker_has_lost_is_never_used() {
+    let folder = project();
+    click(&folder, &[("a", 1, 1)]);
+    folder.succeed(&["run", "--once"]);
+    let broker = folder.path().join(".engine/broker");
+    let kept = folder.path().join("kept");
+    copy(&broker, &kept);
+    click(&folder, &[("b", 2, 2)]);
+    folder.succeed(&["run", "--once"]);
+    let lost = snapshots(&folder)[0]["epoch"].as_u64().expect("an epoch");
+    fs::remove_dir_all(&broker).expect("it can be removed");
+    copy(&kept, &broker);
+    click(&folder, &[("c", 3, 3)]);
+    // Each leaves an epoch and no snapshot: the numbers that were lost are taken again.
+    for start in 0..lost {
+        let mut run = folder.command(&["run", "--once"]);
+        run.env("ENGINE_FAILPOINT", "snapshot.freeze.before=abort");
+        let ended = finished(&run.stdin(Stdio::null()).output().expect("the binary runs"));
+        assert_eq!(ended.code, -1, "{}", ended.err);
+        let is_told = ended.err.contains("the journal ends before this snapshot");
+        assert_eq!(is_told, start == 0, "{}", ended.err);
+    }
+    folder.succeed(&["run", "--once", "--close-windows"]);
+    let minutes = folder.lines("minutes");
+    let keys = ["a", "b", "c"]
+        .map(|key| minutes.iter().any(|line| line.contains(&format!("\"k\":\"{key}\""))));
+    assert_eq!(keys, [true, false, true], "{minutes:?}");
+    assert_eq!(folder.lines("copies").len(), 2);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("the folder can be read") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a file can be copied");
+        }
+    }
 }

@@ -208,10 +208,14 @@ impl Engine {
 }
 
 impl Drop for Engine {
+    #[expect(clippy::print_stderr, reason = "why a test has failed")]
     fn drop(&mut self) {
         // Already ended is as good.
         let _killed = self.child.kill();
         let _ended = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the engine has said:\n{}", self.messages());
+        }
     }
 }
 

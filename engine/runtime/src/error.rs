@@ -89,6 +89,18 @@ pub enum RuntimeError {
         /// Where snapshots are kept.
         place: String,
     },
+    /// The broker has undone a transaction that it had acknowledged.
+    #[error(
+        "the broker has lost the transaction of epoch {epoch}, which it had acknowledged: the journal `{topic}` ends with epoch {last}. Its rows are undone with it, and are written anew after epoch {last} by whoever starts without `--fresh`"
+    )]
+    CommitUndone {
+        /// The journal's topic.
+        topic: String,
+        /// The first epoch that is missing.
+        epoch: Epoch,
+        /// The last epoch that is there.
+        last: Epoch,
+    },
     /// The journal was written by a fold with other rules.
     #[error(
         "the journal was written by fold version {journal}, this engine has {now}: stop the old version gracefully first, or start with `--fresh`"

@@ -200,7 +200,9 @@ impl Ownership {
     /// The flag says whether the epoch was committed after all.
     ///
     /// # Errors
-    /// [`RuntimeError::OwnedByOther`] if another process has taken over; those of the connectors.
+    /// [`RuntimeError::OwnedByOther`] if another process has taken over;
+    /// [`RuntimeError::CommitUndone`] if an epoch before it is not there any more; those of the
+    /// connectors.
     pub(crate) fn reclaim(
         &mut self,
         epoch: Epoch,
@@ -210,8 +212,12 @@ impl Ownership {
         let producer = self.open_producer()?;
         self.read(&mut drop)?;
         self.check_still_owner()?;
-        let is_committed = self.last.as_ref().is_some_and(|last| last.epoch >= epoch);
-        Ok((is_committed, producer))
+        let last = self.epoch();
+        if last.next() < epoch {
+            let topic = self.claim.journal.clone();
+            return Err(RuntimeError::CommitUndone { topic, epoch: last.next(), last });
+        }
+        Ok((last >= epoch, producer))
     }
 
     /// After fencing: waits until another process has written, or none has for long enough.

@@ -155,6 +155,9 @@ pub(crate) fn recover(
     failpoint::reach("restore.list.before")?;
     let listed = snapshots.list()?;
     failpoint::reach("restore.list.after")?;
+    if stage.is_some() {
+        remove_undone(snapshots, &listed, &history)?;
+    }
     let mut notes = Vec::new();
     let mut search = Search { plan, stage, snapshots, listed: &listed, cluster_id, ahead };
     let mut found = search.restore(&history, fold, &mut notes)?;
@@ -193,6 +196,26 @@ pub(crate) fn recover(
         topics: history.topics,
         notes,
     })
+}
+
+/// Removes the snapshots of epochs that a broker had acknowledged and has lost: other epochs will
+/// get their numbers.
+fn remove_undone(
+    snapshots: &Snapshots,
+    listed: &[Listed],
+    history: &History,
+) -> Result<(), RuntimeError> {
+    for one in listed {
+        let is_undone = history.journal_id.as_ref() == Some(&one.id.journal_id)
+            && one.id.generation == history.generation
+            && one.id.epoch > history.epoch;
+        if is_undone {
+            let (id, end) = (one.id.to_string(), history.epoch);
+            tracing::warn!(%id, %end, "the journal ends before this snapshot, which is removed");
+            snapshots.remove(one)?;
+        }
+    }
+    Ok(())
 }
 
 /// The newest complete snapshot that the journal led to.

@@ -251,7 +251,16 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     let mut has_settled = false;
     let mut total: Option<RunReport> = None;
     loop {
-        match run_stage(&next, &instance, local.clone())? {
+        let ended = match run_stage(&next, &instance, local.clone()) {
+            // What the journal says is so, also where this process remembers more. A new generation
+            // would be begun once more.
+            Err(undone @ RuntimeError::CommitUndone { .. }) if !plan.options.is_fresh => {
+                tracing::warn!(%undone, "the run goes back to the journal's end");
+                continue;
+            }
+            ended => ended?,
+        };
+        match ended {
             Ended::Before(before) => {
                 tracing::info!(stage = ?before.stage, "the plan has changed");
                 if before.stage == Stage::Settle {

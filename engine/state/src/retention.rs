@@ -38,7 +38,10 @@ impl Snapshots {
 
     /// Removes a snapshot: data first, so that what is left of an interrupted removal still has a
     /// name for what it was.
-    fn remove(&self, one: &Listed) -> Result<(), StateError> {
+    ///
+    /// # Errors
+    /// [`StateError::Store`]: what is left may be removed later.
+    pub fn remove(&self, one: &Listed) -> Result<(), StateError> {
         let (manifest, data): (Vec<&String>, Vec<&String>) =
             one.files.iter().partition(|file| *file == MANIFEST);
         let steps = [

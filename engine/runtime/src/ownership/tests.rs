@@ -55,10 +55,8 @@ fn renew(producer: &mut TransactionalProducer, name: &str, epoch: u64) {
     producer.commit(&[], "engine.shop").expect("it is committed");
 }
 
-/// Whoever wakes at the same moment, and is a moment later, ends the producer of the one that was
-/// faster, which waits for it in vain before it goes on: it must not lose its lease by that.
-#[test]
-fn who_has_fenced_a_living_owner_gives_it_the_time_to_go_on() {
+/// A broker with an empty journal; it ends with the folder.
+fn with_journal() -> (tempfile::TempDir, Broker, Cluster) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = BrokerConfig { port: Port::Any, ..BrokerConfig::new(folder.path()) };
     let broker = Broker::open(&config).expect("the embedded broker opens");
@@ -67,7 +65,15 @@ fn who_has_fenced_a_living_owner_gives_it_the_time_to_go_on() {
     let topic =
         TopicSpec { name: "journal".to_owned(), partitions: Some(1), ..TopicSpec::default() };
     admin.create(&topic).expect("the journal is made");
+    drop(admin);
+    (folder, broker, cluster)
+}
 
+/// Whoever wakes at the same moment, and is a moment later, ends the producer of the one that was
+/// faster, which waits for it in vain before it goes on: it must not lose its lease by that.
+#[test]
+fn who_has_fenced_a_living_owner_gives_it_the_time_to_go_on() {
+    let (_folder, _broker, cluster) = with_journal();
     let (mut first, mut second) = (process(&cluster, "first"), process(&cluster, "second"));
     let (producer, entries) = first.take_over(false).expect("the broker answers");
     assert_eq!(entries.len(), 0);
@@ -85,4 +91,21 @@ fn who_has_fenced_a_living_owner_gives_it_the_time_to_go_on() {
     renew(&mut producer, "first", 2);
     assert_eq!(second.history().expect("the broker answers").epoch, Epoch(2));
     assert_eq!(second.lease(), (Some(&owner), LEASE));
+}
+
+/// Apache Kafka 4.3, alone and stopped in order between the decision to commit and its marks, was
+/// seen to note the transaction as complete, and to abort its records after the restart.
+#[test]
+fn an_acknowledged_epoch_that_the_journal_has_lost_stops_its_owner() {
+    let (_folder, _broker, cluster) = with_journal();
+    let mut owner = process(&cluster, "owner");
+    let (producer, _) = owner.take_over(false).expect("the broker answers");
+    renew(&mut producer.expect("nobody else writes"), "owner", 1);
+    // The broker has acknowledged epoch 2, too.
+    match owner.reclaim(Epoch(3)) {
+        Err(RuntimeError::CommitUndone { epoch, last, .. }) => {
+            assert_eq!((epoch, last), (Epoch(2), Epoch(1)));
+        }
+        other => panic!("it goes on: {:?}", other.map(|(is_committed, _)| is_committed)),
+    }
 }
