@@ -70,11 +70,6 @@ pub enum ConnectorError {
 }
 
 impl ConnectorError {
-    /// Whether the topic or the partition does not exist, or is not known yet.
-    pub fn is_unknown_topic(&self) -> bool {
-        self.kafka().is_some_and(KafkaError::is_unknown_topic)
-    }
-
     /// Whether the next offset to read is not in the log.
     pub fn is_offset_gone(&self) -> bool {
         let code = self.kafka().and_then(KafkaError::code);
@@ -94,10 +89,11 @@ impl ConnectorError {
         }
     }
 
-    /// Whether the same call may succeed later.
+    /// Whether the same call may succeed later. A topic that is not known may not be known yet, or
+    /// not while its broker is away: whether it is gone is the watch's to tell.
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Kafka(error) => error.is_retriable(),
+            Self::Kafka(error) => error.is_retriable() || error.is_unknown_topic(),
             Self::Hung { .. } | Self::Injected(_) => true,
             Self::Codec { .. }
             | Self::MissingTopic { .. }

@@ -128,6 +128,9 @@ impl JournalTopic {
 
     fn poll(&mut self) -> Result<(), ConnectorError> {
         let polled = self.queue.poll(POLL_RECORDS, POLL_TIMEOUT);
+        if polled.messages.is_empty() {
+            self.consumer.log_events(&self.topic);
+        }
         for message in polled.messages.iter() {
             self.position = message.offset + 1;
             let entry = self.add(&message)?;

@@ -28,8 +28,9 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the coordinator may take to accept the group's offsets.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A call that hangs is given up after so many transaction timeouts.
-const TIMEOUTS_UNTIL_HUNG: u32 = 2;
+/// Taking over may have to wait for the end of another's transaction, and is given up as hung after so
+/// many of its timeouts. A transaction's own calls are after one: it is lost by then.
+const TIMEOUTS_TO_TAKE_OVER: u32 = 2;
 
 /// A topic that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +73,11 @@ impl TransactionalProducer {
         topics: &[OutputTopic],
     ) -> Result<Self, ConnectorError> {
         let writer = Arc::new(Writer::open(&cluster.transactional_settings(settings), topics)?);
-        let watch = Watch::new(cluster, settings.timeout * TIMEOUTS_UNTIL_HUNG);
+        let watch = Watch::new(cluster);
         let calls = Calls::start(&writer, watch);
         let mut this = Self { writer, calls, settings: settings.clone(), is_in_transaction: false };
-        this.calls.run("take over the transactional id", |writer| {
+        let limit = settings.timeout * TIMEOUTS_TO_TAKE_OVER;
+        this.calls.run(("take over the transactional id", limit), |writer| {
             writer.producer().connect(INIT_TIMEOUT)?;
             writer.producer().init_transactions(INIT_TIMEOUT)
         })?;
@@ -156,14 +158,16 @@ impl TransactionalProducer {
         failpoint::reach("commit.4.before")?;
         if !offsets.is_empty() {
             let (offsets, group) = (offsets.to_vec(), group.to_owned());
-            self.calls.run("add the group's offsets to the transaction", move |writer| {
+            let add = ("add the group's offsets to the transaction", self.settings.timeout);
+            self.calls.run(add, move |writer| {
                 writer.producer().send_offsets_to_transaction(&offsets, &group, OFFSETS_TIMEOUT)
             })?;
         }
         failpoint::reach("commit.4.after")?;
         failpoint::reach("commit.5.before")?;
-        self.calls
-            .run("commit the transaction", |writer| writer.producer().commit_transaction(None))?;
+        self.calls.run(("commit the transaction", self.settings.timeout), |writer| {
+            writer.producer().commit_transaction(None)
+        })?;
         self.is_in_transaction = false;
         failpoint::reach("commit.5.after")?;
         Ok(())

@@ -283,9 +283,7 @@ impl KafkaSource {
 
     /// Reports what the client has to say, and forgets it.
     pub fn log_events(&self) {
-        for event in self.consumer.events(Duration::ZERO) {
-            tracing::debug!(topic = self.spec.topic, failure = %event.failure, "reader");
-        }
+        self.consumer.log_events(&self.spec.topic);
     }
 
     /// The messages from `from` to the next one.

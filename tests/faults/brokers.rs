@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use arrow_kafka::Consumer;
+use connectors::Cluster;
 use stream::{Clock, SystemClock};
 
+use crate::client::PATIENCE;
 use crate::kafka::Kafka;
 use crate::kills::number;
 use crate::proxy::{END_TRANSACTION, Loss, Proxy};
+use crate::reader::settings;
 use crate::world::{Engine, World, pause, wait_until};
 
 /// Rows a second, all partitions together.
@@ -65,6 +69,32 @@ fn a_broker_that_is_silent_for_ten_seconds_changes_no_row() {
         pause(Duration::from_secs(seconds));
         kafka.command("resume");
     });
+}
+
+/// Heartbeats come so seldom that the controller takes the only broker for gone three seconds of
+/// every five. Its metadata then names no broker at all, at which librdkafka forgets the one it knew.
+#[test]
+fn a_broker_that_is_taken_for_gone_again_and_again_changes_no_row() {
+    goes_on_through("fenced", |kafka| {
+        let restart_with = |kafka: &mut Kafka, session: u64, heartbeat: u64| {
+            kafka.command(&format!("set broker.session.timeout.ms={session}"));
+            kafka.command(&format!("set broker.heartbeat.interval.ms={heartbeat}"));
+            kafka.command("restart");
+        };
+        restart_with(kafka, 2_000, 5_000);
+        for _ in 0..4 {
+            wait_until("no broker in the metadata", || !names_a_broker(&kafka.brokers()));
+            wait_until("the broker in the metadata", || names_a_broker(&kafka.brokers()));
+        }
+        restart_with(kafka, 9_000, 2_000);
+    });
+}
+
+/// Whether the cluster's metadata names any broker.
+fn names_a_broker(brokers: &str) -> bool {
+    let consumer = Consumer::open(&settings(brokers, Cluster::query_settings));
+    let metadata = consumer.expect("a consumer can be made").metadata(None, PATIENCE);
+    !metadata.expect("the broker answers").brokers.is_empty()
 }
 
 #[test]

@@ -6,11 +6,12 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use arrow_kafka::{Consumer, ErrorCode, Producer, ProducerEvent, Record, TopicHandle};
+use connectors::Cluster;
+use stream::{Clock, SystemClock};
 
 use crate::client::PATIENCE;
+use crate::reader::settings;
 
 /// Different keys; a row has that of its number.
 pub(crate) const KEYS: u64 = 5;
@@ -23,25 +24,25 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Writes rows; each partition's are numbered from 0, and their event times ascend.
 pub(crate) struct Feed {
-    producer: BaseProducer,
-    topic: String,
+    producer: Producer,
+    handle: TopicHandle,
+    brokers: String,
     fed: Vec<u64>,
     written: Arc<AtomicUsize>,
 }
 
 impl Feed {
     pub(crate) fn new(brokers: &str, topic: &str, partitions: usize) -> Self {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", brokers);
-        config.set("enable.idempotence", "true");
+        let mut config = settings(brokers, Cluster::producer_settings);
         // A broker may be silent for as long as a test likes.
-        config.set("message.timeout.ms", "0");
-        config.set("linger.ms", "5");
-        config.set("topic.metadata.refresh.interval.ms", "500");
-        let producer = config.create().expect("a producer can be made");
+        config.push(("message.timeout.ms".to_owned(), "0".to_owned()));
+        config.push(("topic.metadata.refresh.interval.ms".to_owned(), "500".to_owned()));
+        let producer = Producer::open(&config).expect("a producer can be made");
+        let handle = producer.topic(topic, &[]).expect("the topic has a name");
         Self {
             producer,
-            topic: topic.to_owned(),
+            handle,
+            brokers: brokers.to_owned(),
             fed: vec![0; partitions],
             written: Arc::default(),
         }
@@ -68,41 +69,37 @@ impl Feed {
 
     /// Writes something that is no row.
     pub(crate) fn raw(&self, partition: usize, value: &[u8]) {
-        let number = i32::try_from(partition).expect("a small number");
-        let mut record = BaseRecord::<(), [u8]>::to(&self.topic).partition(number).payload(value);
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
-                    record = refused;
-                    self.producer.poll(TICK);
-                }
-                // A new partition is known once the topic has been asked for again.
-                Err((
-                    KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition),
-                    refused,
-                )) => {
-                    record = refused;
-                    let client = self.producer.client();
-                    client.fetch_metadata(Some(&self.topic), PATIENCE).expect("the topic is there");
-                }
-                Err((error, _)) => panic!("feeding: {error}"),
-            }
+        let partition = i32::try_from(partition).expect("a small number");
+        let record = Record { value: Some(value), partition: Some(partition), ..Record::default() };
+        while let Err(error) = self.producer.produce(&self.handle, &record) {
+            // A new partition is known once the topic has been asked for again.
+            let is_soon_known = error.code() == Some(ErrorCode::UNKNOWN_PARTITION);
+            assert!(error.is_queue_full() || is_soon_known, "feeding: {error}");
+            self.serve(TICK);
         }
     }
 
-    /// The topic has got partitions.
-    pub(crate) fn grow(&mut self, partitions: usize) {
-        self.fed.resize(partitions, 0);
+    /// Looks at what the producer has met.
+    fn serve(&self, timeout: Duration) {
+        for event in self.producer.serve_events(timeout) {
+            let is_lost = !matches!(event, ProducerEvent::Error(_));
+            assert!(!is_lost, "feeding: {event:?}");
+        }
     }
 
     /// Waits until all rows are stored; how many each partition has. What the broker itself does not
     /// have, the engine cannot have lost.
     pub(crate) fn flush(&self) -> Vec<u64> {
-        self.producer.flush(PATIENCE * 2).expect("rows are stored");
+        let clock = SystemClock::new();
+        while self.producer.flush(TICK).is_err() {
+            self.serve(Duration::ZERO);
+            assert!(clock.monotonic() < PATIENCE * 2, "rows are not stored");
+        }
+        self.serve(Duration::ZERO);
+        let consumer = Consumer::open(&settings(&self.brokers, Cluster::log_settings));
+        let consumer = consumer.expect("a consumer can be made");
         for (partition, fed) in (0..).zip(&self.fed) {
-            let client = self.producer.client();
-            let ends = client.fetch_watermarks(&self.topic, partition, PATIENCE);
+            let ends = consumer.watermarks(self.handle.name(), partition, PATIENCE);
             let (_, end) = ends.expect("the broker answers");
             let stored = u64::try_from(end).expect("offsets begin at 0");
             assert!(
@@ -113,6 +110,11 @@ impl Feed {
         self.fed.clone()
     }
 
+    /// The topic has got partitions.
+    pub(crate) fn grow(&mut self, partitions: usize) {
+        self.fed.resize(partitions, 0);
+    }
+
     /// Goes on writing on a thread of its own, until it is told to stop.
     pub(crate) fn start(mut self, rows_per_second: u64) -> Feeder {
         let (stop, stopped) = sync_channel::<()>(0);
@@ -121,7 +123,7 @@ impl Feed {
         let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 self.rows(per_tick);
-                self.producer.poll(Duration::ZERO);
+                self.serve(Duration::ZERO);
             }
             self
         });

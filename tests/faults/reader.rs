@@ -31,7 +31,8 @@ pub(crate) fn committed_values(brokers: &str, topics: &[&str]) -> Vec<Vec<String
 
 /// As [`committed_values`], with headers.
 pub(crate) fn committed_records(brokers: &str, topics: &[&str]) -> Vec<Vec<Committed>> {
-    let consumer = Consumer::open(&settings(brokers)).expect("a consumer can be made");
+    let consumer = Consumer::open(&settings(brokers, |cluster| cluster.reader_settings(1)))
+        .expect("a consumer can be made");
     let (mut starts, mut owners) = (Vec::new(), Vec::new());
     for (owner, topic) in topics.iter().enumerate() {
         let metadata = consumer.metadata(Some(topic), PATIENCE).expect("metadata");
@@ -50,8 +51,7 @@ pub(crate) fn committed_records(brokers: &str, topics: &[&str]) -> Vec<Vec<Commi
     while !open.is_empty() {
         assert!(
             clock.monotonic() < PATIENCE,
-            "reading {topics:?} does not end: {open:?}, {:?}, {:?}",
-            consumer.events(Duration::ZERO),
+            "reading {topics:?} does not end: {open:?}, {:?}",
             consumer.metadata(Some(topics[0]), PATIENCE),
         );
         open.retain(|(queue, owner)| {
@@ -59,15 +59,19 @@ pub(crate) fn committed_records(brokers: &str, topics: &[&str]) -> Vec<Vec<Commi
             records[*owner].extend(polled.messages.iter().map(committed));
             polled.end_reached.is_none()
         });
+        consumer.log_events(topics[0]);
         std::thread::park_timeout(Duration::from_millis(1));
     }
     records
 }
 
-/// Settings of a reader that finds a cluster by any of its nodes.
-fn settings(brokers: &str) -> Vec<(String, String)> {
+/// Settings of a client that finds a cluster by any of its nodes.
+pub(crate) fn settings(
+    brokers: &str,
+    kind: impl FnOnce(&Cluster) -> Vec<(String, String)>,
+) -> Vec<(String, String)> {
     let (first, _) = brokers.split_once(',').unwrap_or((brokers, ""));
-    let mut settings = Cluster::embedded(first.parse().expect("an address")).reader_settings(1);
+    let mut settings = kind(&Cluster::embedded(first.parse().expect("an address")));
     settings.push(("bootstrap.servers".to_owned(), brokers.to_owned()));
     settings
 }

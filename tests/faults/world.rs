@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stream::{Clock, SystemClock};
 
-use crate::client::{Cluster, PATIENCE};
+use crate::client::Cluster;
 use crate::command::Folder;
 use crate::feed::Feed;
 use crate::judge::{Verdict, judge};
@@ -16,6 +16,10 @@ use crate::reader::committed_values;
 
 /// Partitions of the source.
 pub(crate) const PARTITIONS: usize = 3;
+
+/// How long anything may take: librdkafka's calls may hang, which is noticed after half a minute, and
+/// the machine may be busy with other tests.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How often something that will happen is looked for.
 const LOOK: Duration = Duration::from_millis(50);

@@ -9,7 +9,8 @@
 #       "restart" (orderly), "crash" (SIGKILL, then start again), "stop" (orderly), "kill" (SIGKILL),
 #       "start", "pause" (SIGSTOP: connections stay, nothing answers), "resume";
 #       each is answered by another "ready" line. A number after it says which node, the first if
-#       there is none. PORT 0 or none: a free one.
+#       there is none. "set NAME=VALUE" changes a property of the first node, from its next start
+#       on. PORT 0 or none: a free one.
 #   kafka.sh tool CLASS ARGS...        one of Kafka's own tools, as org.apache.kafka.tools.TopicCommand
 #
 # With KAFKA_NODES=3 "serve" starts a cluster of three nodes, each broker and controller; a topic
@@ -228,7 +229,8 @@ serve() {
     start) start_nodes "$node" ;;
     pause) kill -STOP "${brokers[$node]}" ;;
     resume) kill -CONT "${brokers[$node]}" ;;
-    *) echo "restart, crash, stop, kill, start, pause or resume, not: $command" >&2; continue ;;
+    set) echo "$node" >> "$dir/1/server.properties" ;;
+    *) echo "restart, crash, stop, kill, start, pause, resume or set, not: $command" >&2; continue ;;
     esac
     say_ready
   done
@@ -241,5 +243,5 @@ available)
   ;;
 serve) shift; serve "$@" ;;
 tool) shift; fetch_libs; "${java_command[@]}" "$@" ;;
-*) sed -n '2,27s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+*) sed -n '2,28s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

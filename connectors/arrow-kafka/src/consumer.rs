@@ -224,7 +224,7 @@ impl Consumer {
         partition: i32,
         timeout: Duration,
     ) -> Result<(i64, i64), KafkaError> {
-        self.client.watermarks(topic, partition, timeout)
+        self.client().watermarks(topic, partition, timeout)
     }
 
     /// For each (topic, partition, time in milliseconds) the first offset at or after the time,
@@ -238,7 +238,7 @@ impl Consumer {
         timeout: Duration,
     ) -> Result<Vec<OffsetAtTime>, KafkaError> {
         let mut list = PartitionList::of(times.iter().copied())?;
-        self.client.offsets_for_times(&mut list, timeout)?;
+        self.client().offsets_for_times(&mut list, timeout)?;
         list.first_error("find the offset by time of")?;
         let entries = list.entries();
         Ok(entries
@@ -263,7 +263,7 @@ impl Consumer {
         let mut list = PartitionList::of(
             partitions.iter().map(|(topic, partition)| (*topic, *partition, Start::Latest.raw())),
         )?;
-        self.client.committed(&mut list, timeout)?;
+        self.client().committed(&mut list, timeout)?;
         list.first_error("read the committed offset of")?;
         let entries = list.entries();
         Ok(entries.iter().map(|entry| (entry.offset >= 0).then_some(entry.offset)).collect())
@@ -279,7 +279,7 @@ impl Consumer {
         topic: Option<&str>,
         timeout: Duration,
     ) -> Result<ClusterMetadata, KafkaError> {
-        self.client.metadata(topic.map_or(Topics::All, Topics::One), timeout)
+        self.client().metadata(topic.map_or(Topics::All, Topics::One), timeout)
     }
 
     /// Topics by name, with their ids. An unknown topic is no error: its own one tells.
@@ -291,7 +291,7 @@ impl Consumer {
         topics: &[&str],
         timeout: Duration,
     ) -> Result<Vec<TopicIdentity>, KafkaError> {
-        describe::topics(&self.client, topics, timeout)
+        describe::topics(self.client(), topics, timeout)
     }
 
     /// The cluster's id, if a broker told it in time.
@@ -311,7 +311,11 @@ impl Consumer {
     }
 
     /// The errors that the client has met, oldest first; waits up to `timeout` for the first.
+    ///
+    /// Whoever only reads must ask now and then: a client that was told of no broker at all finds
+    /// the cluster again only if it is looked after, here and before each question.
     pub fn events(&self, timeout: Duration) -> Vec<ClientEvent> {
+        self.client.keep_brokers();
         let mut events = Vec::new();
         let mut wait = timeout;
         while let Some(event) = self.events.event(wait) {
@@ -322,6 +326,20 @@ impl Consumer {
             }
         }
         events
+    }
+
+    /// Reports what the client has met, to those who look for what is behind a fault, and forgets
+    /// it. `topic` says who is reading.
+    pub fn log_events(&self, topic: &str) {
+        for event in self.events(Duration::ZERO) {
+            tracing::debug!(topic, failure = %event.failure, "reader");
+        }
+    }
+
+    /// The client, which knows where to ask.
+    fn client(&self) -> &Arc<Client> {
+        self.client.keep_brokers();
+        &self.client
     }
 }
 

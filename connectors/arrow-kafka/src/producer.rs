@@ -215,7 +215,9 @@ impl Producer {
     }
 
     /// What has happened since the last call, oldest first; waits up to `timeout` for the first.
+    /// To be called now and then for as long as the producer lives: it looks after its brokers, too.
     pub fn serve_events(&self, timeout: Duration) -> Vec<ProducerEvent> {
+        self.client.keep_brokers();
         let mut events = Vec::new();
         let mut wait = timeout;
         while let Some(event) = self.events.event(wait) {

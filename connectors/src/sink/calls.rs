@@ -34,7 +34,6 @@ pub(super) struct Calls {
 /// Tells a call that hangs from one that waits for a broker that is down.
 pub(super) struct Watch {
     cluster: Cluster,
-    limit: Duration,
     connection: Option<Consumer>,
 }
 
@@ -53,18 +52,19 @@ impl Calls {
         Self { requests: Some(requests), answers, thread: Some(thread), watch, is_hung: false }
     }
 
-    /// Makes a call and waits for its end, or until it hangs; then the handle is lost.
+    /// Makes a call and waits for its end, or until it hangs: has not ended after `limit`, while the
+    /// cluster answers others. Then the handle is lost.
     ///
     /// # Errors
     /// The call's; [`ConnectorError::Hung`].
     pub(super) fn run(
         &mut self,
-        action: &'static str,
+        (action, limit): (&'static str, Duration),
         call: impl FnOnce(&Writer) -> Result<(), KafkaError> + Send + 'static,
     ) -> Result<(), ConnectorError> {
         let hung = |limit| Err(ConnectorError::Hung { action, limit });
         let Some(requests) = self.requests.as_ref().filter(|_| !self.is_hung) else {
-            return hung(self.watch.limit);
+            return hung(limit);
         };
         if requests.send(Box::new(call)).is_err() {
             return hung(Duration::ZERO);
@@ -78,7 +78,7 @@ impl Calls {
                     if self.watch.is_answered() {
                         silent += LOOK;
                     }
-                    if silent >= self.watch.limit {
+                    if silent >= limit {
                         tracing::warn!(action, ?silent, "a call hangs; its handle is given up");
                         self.is_hung = true;
                         return hung(silent);
@@ -99,9 +99,8 @@ impl Calls {
 }
 
 impl Watch {
-    /// A call that has not ended after `limit`, while the cluster answers, hangs.
-    pub(super) fn new(cluster: &Cluster, limit: Duration) -> Self {
-        Self { cluster: cluster.clone(), limit, connection: None }
+    pub(super) fn new(cluster: &Cluster) -> Self {
+        Self { cluster: cluster.clone(), connection: None }
     }
 
     /// Whether the cluster answers on another connection.

@@ -26,7 +26,8 @@ pub(crate) use at_least_once::Outputs;
 /// How long the committer waits before it tries again after an error that may pass.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
-/// So many producers may be given up because a call hangs; each keeps a thread and its memory.
+/// So many producers may be given up one after the other because a call hangs; each keeps a thread and
+/// its memory.
 const HUNG_PRODUCERS_MAX: u32 = 3;
 
 /// Records of an epoch wait for one another for this part of the commit interval, within bounds: a
@@ -138,6 +139,7 @@ impl Committer {
             }
         }
         failpoint::reach("commit.6.before")?;
+        self.hung_producers = 0;
         let bytes = self.let_go();
         tracing::debug!(%epoch, bytes, "committed");
         self.inbox.set_committed(epoch);

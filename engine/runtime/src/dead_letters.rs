@@ -131,6 +131,9 @@ fn scan<E: From<ConnectorError>>(
     let mut position = from;
     while let Some(queue) = queues.first().filter(|_| position < end) {
         let polled = queue.poll(POLL_RECORDS, POLL_WAIT);
+        if polled.messages.is_empty() {
+            consumer.log_events(topic);
+        }
         for message in polled.messages.iter() {
             position = message.offset + 1;
             if message.offset < end {

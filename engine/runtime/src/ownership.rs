@@ -220,15 +220,22 @@ impl Ownership {
         Ok((last >= epoch, producer))
     }
 
-    /// After fencing: waits until another process has written, or none has for long enough.
+    /// After fencing: waits until another process has written, or none has for long enough, or the
+    /// journal cannot be read, which whoever takes the producer back will be told, too.
     ///
     /// # Errors
-    /// Those of the connectors.
+    /// [`RuntimeError::Journal`]; [`RuntimeError::FoldVersion`].
     pub(crate) fn await_other(&mut self, inbox: &Inbox) -> Result<(), RuntimeError> {
         let mut waited = Duration::ZERO;
         while waited < FENCED_WAIT && !inbox.wait_closing(LEASE_POLL) {
             waited += LEASE_POLL;
-            self.read(&mut drop)?;
+            match self.read(&mut drop) {
+                Err(RuntimeError::Connector(error)) => {
+                    tracing::debug!(%error, "the journal cannot be read");
+                    break;
+                }
+                read => read?,
+            }
             if self.check_still_owner().is_err() {
                 break;
             }

@@ -140,10 +140,7 @@ impl Reader {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => self.inbox.wait_ready(self.index, READY_WAIT),
-                // A topic that is gone is the watch's to tell from one that is not known yet.
-                Err(RuntimeError::Connector(error))
-                    if error.is_retriable() || error.is_unknown_topic() =>
-                {
+                Err(RuntimeError::Connector(error)) if error.is_retriable() => {
                     tracing::warn!(%error, "reading failed, trying again");
                     self.inbox.wait_closing(RETRY_WAIT);
                 }

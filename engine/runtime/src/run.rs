@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use connectors::{Bounds, Cluster, KafkaSource, TransactionalProducer};
+use connectors::{Bounds, Cluster, ConnectorError, KafkaSource, TransactionalProducer};
 use planner::dataflow::{Dataflow, OnGap, Source, shadow_of};
 use state::Location;
 use stream::{Clock, Fingerprint, InstanceName, failpoint};
@@ -37,6 +37,9 @@ use crate::upgrade::{self, Compile, Next, Round, Stage, UpgradeOptions};
 
 /// How many messages may wait between the fold, the encoder and the committer: a few megabytes.
 const STAGE_MESSAGES: usize = 2;
+
+/// How long a run waits before it begins a stage again that Kafka has kept from beginning.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether a thread has ended, and how many times after a failure: for five
 /// seconds in all.
@@ -199,10 +202,14 @@ impl StopHandle {
         }
     }
 
+    fn is_stopped(&self) -> bool {
+        self.shared.is_stopped.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn attach(&self, inbox: &Arc<Inbox>) {
         let mut attached = self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         *attached = Some(Arc::clone(inbox));
-        if self.shared.is_stopped.load(Ordering::SeqCst) {
+        if self.is_stopped() {
             inbox.stop();
         }
     }
@@ -249,6 +256,8 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
     // What goes on once another plan has settled its tail.
     let mut postponed: Option<Next> = None;
     let mut has_settled = false;
+    // A start fails where Kafka does; a run goes on when it can.
+    let mut has_run = false;
     let mut total: Option<RunReport> = None;
     loop {
         let ended = match run_stage(&next, &instance, local.clone()) {
@@ -256,10 +265,19 @@ pub(crate) fn run_as_owner(plan: &RunPlan) -> Result<RunReport, RuntimeError> {
             // would be begun once more.
             Err(undone @ RuntimeError::CommitUndone { .. }) if !plan.options.is_fresh => {
                 tracing::warn!(%undone, "the run goes back to the journal's end");
+                has_run = true;
+                continue;
+            }
+            Err(RuntimeError::Connector(error @ ConnectorError::Kafka(_)))
+                if has_run && error.is_retriable() && !plan.stop.is_stopped() =>
+            {
+                tracing::warn!(%error, "the run cannot go on yet, trying again");
+                std::thread::park_timeout(RETRY_WAIT);
                 continue;
             }
             ended => ended?,
         };
+        has_run = true;
         match ended {
             Ended::Before(before) => {
                 tracing::info!(stage = ?before.stage, "the plan has changed");

@@ -155,6 +155,15 @@ impl Writer {
         }
         if let Err(error) = self.watch_inputs(&readers) {
             tracing::warn!(%error, "the inputs' retention cannot be looked at");
+            self.connect_again();
+        }
+    }
+
+    /// A client for administration may have lost its brokers for good.
+    fn connect_again(&mut self) {
+        match Admin::open(&self.plan.cluster) {
+            Ok(admin) => self.admin = admin,
+            Err(error) => tracing::warn!(%error, "the client for administration stays as it is"),
         }
     }
 

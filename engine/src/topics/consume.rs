@@ -99,6 +99,7 @@ pub(crate) fn consume(
                 }
                 // The signal may be lost between two looks; the pause bounds the wait.
                 let _woken_or_late = ready.recv_timeout(PAUSE);
+                consumer.log_events(&topic.name);
             }
             Ok(_) => {}
             Err(error) => {

@@ -1,9 +1,9 @@
 //! A client handle: made from settings, shared by its parts, destroyed last.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     ERROR_TEXT_BYTES, buffer_text, c_string, check, codes, error_name, failure,
@@ -18,6 +18,7 @@ use crate::error::{Distrust, ErrorCode, Failure, KafkaError};
 pub(crate) struct Client {
     rk: NonNull<sys::rd_kafka_t>,
     kind: Kind,
+    brokers: Mutex<Brokers>,
     /// librdkafka holds a pointer to it (the opaque of its callbacks) until it is destroyed.
     observer: Box<Observer>,
 }
@@ -72,7 +73,8 @@ impl Client {
             configuration.set(name, value)?;
         }
         let rk = configuration.into_client(kind, &observer)?;
-        Ok(Arc::new(Self { rk, kind, observer }))
+        let brokers = Mutex::new(Brokers::of(settings)?);
+        Ok(Arc::new(Self { rk, kind, brokers, observer }))
     }
 
     pub(super) fn raw(&self) -> *mut sys::rd_kafka_t {
@@ -82,6 +84,22 @@ impl Client {
     /// `message` without the values of secret settings.
     pub(crate) fn redact(&self, message: &str) -> String {
         self.observer.secrets.redact(message)
+    }
+
+    /// Begins with the bootstrap servers again if all brokers were lost; to be called now and then.
+    ///
+    /// librdkafka forgets its brokers when metadata names none, and then asks nobody again
+    /// (confluentinc/librdkafka#5301). A cluster answers so while its controller takes its only
+    /// broker for gone. Such metadata name no controller either, which is how it is noticed.
+    pub(crate) fn keep_brokers(&self) {
+        // SAFETY: the handle is alive; without a time limit nothing is waited for.
+        let is_found = unsafe { sys::rd_kafka_controllerid(self.raw(), 0) } >= 0;
+        let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(servers) = brokers.to_begin_with(is_found) {
+            // SAFETY: the handle is alive; the text ends with NUL and is copied.
+            let count = unsafe { sys::rd_kafka_brokers_add(self.raw(), servers.as_ptr()) };
+            tracing::debug!(count, "all brokers were lost: beginning with the bootstrap servers");
+        }
     }
 
     /// Why a broker's certificate was refused, if one was.
@@ -249,6 +267,47 @@ impl Client {
             unsafe { sys::rd_kafka_seek_partitions(self.raw(), list.raw(), milliseconds(timeout)) };
         take_error(self, error, || "seek partitions".to_owned())?;
         list.first_error("seek")
+    }
+}
+
+/// How long librdkafka has for finding the cluster before it is helped once more, and at most: what is
+/// added while it still forgets the others is forgotten with them, and each time costs memory.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE_MAX: Duration = Duration::from_mins(1);
+
+/// Where a client looks for its cluster.
+#[derive(Debug)]
+struct Brokers {
+    /// The servers to begin with.
+    servers: Option<CString>,
+    /// When librdkafka was last told of them, since it has lost the cluster.
+    helped: Option<Instant>,
+    patience: Duration,
+}
+
+impl Brokers {
+    fn of(settings: &[(String, String)]) -> Result<Self, KafkaError> {
+        let servers = settings.iter().rfind(|(name, _)| name == "bootstrap.servers");
+        let servers = servers.map(|(_, servers)| c_string(servers)).transpose()?;
+        Ok(Self { servers, helped: None, patience: PATIENCE })
+    }
+
+    /// The servers to begin with, if that is to be done.
+    fn to_begin_with(&mut self, is_found: bool) -> Option<&CString> {
+        if is_found {
+            (self.helped, self.patience) = (None, PATIENCE);
+            return None;
+        }
+        if let Some(helped) = self.helped {
+            if helped.elapsed() < self.patience {
+                return None;
+            }
+            self.patience = PATIENCE_MAX.min(self.patience * 2);
+        }
+        #[expect(clippy::disallowed_methods, reason = "librdkafka has real time")]
+        let now = Instant::now();
+        self.helped = Some(now);
+        self.servers.as_ref()
     }
 }
 
@@ -530,3 +589,6 @@ unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
     // SAFETY: the caller's promise.
     unsafe { std::slice::from_raw_parts(first, count) }
 }
+
+#[cfg(test)]
+mod tests;
