@@ -95,7 +95,7 @@ impl Client {
         // SAFETY: the handle is alive; without a time limit nothing is waited for.
         let is_found = unsafe { sys::rd_kafka_controllerid(self.raw(), 0) } >= 0;
         let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(servers) = brokers.to_begin_with(is_found) {
+        if let Some(servers) = brokers.servers_again(is_found) {
             // SAFETY: the handle is alive; the text ends with NUL and is copied.
             let count = unsafe { sys::rd_kafka_brokers_add(self.raw(), servers.as_ptr()) };
             tracing::debug!(count, "all brokers were lost: beginning with the bootstrap servers");
@@ -293,7 +293,7 @@ impl Brokers {
     }
 
     /// The servers to begin with, if that is to be done.
-    fn to_begin_with(&mut self, is_found: bool) -> Option<&CString> {
+    fn servers_again(&mut self, is_found: bool) -> Option<&CString> {
         if is_found {
             (self.helped, self.patience) = (None, PATIENCE);
             return None;
