@@ -2,6 +2,8 @@
 
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/folder_copy.rs"]
+mod folder_copy;
 #[path = "support/memory_group.rs"]
 mod memory_group;
 #[path = "support/running.rs"]

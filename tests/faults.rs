@@ -13,6 +13,8 @@
 mod client;
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/folder_copy.rs"]
+mod folder_copy;
 #[path = "support/embedded.rs"]
 #[expect(dead_code, reason = "the conformance suite opens its folder again")]
 mod embedded;

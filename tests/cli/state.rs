@@ -8,6 +8,7 @@ use connectors::admin::Admin;
 use serde_json::Value;
 
 use crate::command::{Folder, finished};
+use crate::folder_copy::copy;
 use crate::running::Running;
 use crate::runs::{click, project, started_broker, wait_for_lines};
 use crate::s3::S3;
@@ -483,17 +484,4 @@ fn a_snapshot_of_epochs_that_the_broker_has_lost_is_never_used() {
         .map(|key| minutes.iter().any(|line| line.contains(&format!("\"k\":\"{key}\""))));
     assert_eq!(keys, [true, false, true], "{minutes:?}");
     assert_eq!(folder.lines("copies").len(), 2);
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("the folder can be read") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("an entry has a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("a file can be copied");
-        }
-    }
 }

@@ -8,7 +8,8 @@ use engine::{Engine, Options, RunOptions};
 use stream::{Clock, ProcessingTime, SystemClock};
 
 use crate::command::Folder;
-use crate::example::{copy, difference, prepared, rows};
+use crate::example::{difference, prepared, rows};
+use crate::folder_copy::copy;
 
 /// An hour.
 const JUMP_MS: i64 = 3_600_000;

@@ -1,13 +1,13 @@
 //! The example project, ready to run, and what it writes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use broker::{Broker, BrokerConfig, Port};
 
 use crate::command::Folder;
+use crate::folder_copy::copy;
 use crate::reader::committed_values;
 
 const OUTPUTS: [&str; 4] = [
@@ -101,17 +101,4 @@ pub(crate) fn rows(folder: &Path) -> Rows {
         }
     }
     rows
-}
-
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("the folder can be read") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("an entry has a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("a file can be copied");
-        }
-    }
 }

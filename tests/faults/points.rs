@@ -16,8 +16,9 @@ use stream::failpoint::POINTS;
 
 use crate::command::{Folder, Output, finished};
 use crate::example::{
-    FINISH, Template, copy, difference, open_broker, prepared, produce_clicks, rows, with_products,
+    FINISH, Template, difference, open_broker, prepared, produce_clicks, rows, with_products,
 };
+use crate::folder_copy::copy;
 
 /// The example's state folder.
 const STATE: &str = ".engine/state/default";
