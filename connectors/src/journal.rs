@@ -35,9 +35,10 @@ pub struct RawEntry {
 
 /// A reader of the journal's only partition, committed entries only.
 pub struct JournalTopic {
+    cluster: Cluster,
     topic: String,
-    consumer: Consumer,
-    queue: PartitionQueue,
+    /// None while it rests.
+    reader: Option<Reader>,
     first: i64,
     begin: i64,
     position: i64,
@@ -46,6 +47,21 @@ pub struct JournalTopic {
     parts: Option<Parts>,
     /// Complete entries that nobody has asked for yet.
     ready: VecDeque<RawEntry>,
+}
+
+/// It fetches ahead of what is asked of it.
+struct Reader {
+    consumer: Consumer,
+    queue: PartitionQueue,
+}
+
+/// Offsets of the topic when a reader was opened.
+struct Span {
+    /// Of the first record still kept.
+    first: i64,
+    /// Where reading begins.
+    begin: i64,
+    end: i64,
 }
 
 /// An entry of which some parts have been read.
@@ -63,18 +79,28 @@ impl JournalTopic {
     /// # Errors
     /// [`ConnectorError::Kafka`], also if the topic does not exist.
     pub fn open(cluster: &Cluster, topic: &str, offset: i64) -> Result<Self, ConnectorError> {
-        let consumer = Consumer::open(&cluster.reader_settings(1))?;
-        let (first, end) = consumer.watermarks(topic, 0, ANSWER_TIMEOUT)?;
-        let begin = if (first..=end).contains(&offset) { offset } else { first };
-        let start =
-            PartitionStart { topic: topic.to_owned(), partition: 0, start: Start::At(begin) };
-        let mut queues = consumer.assign(&[start])?;
-        let Some(queue) = queues.pop() else {
-            return Err(damaged(topic, first, "it has no partition"));
-        };
-        let topic = topic.to_owned();
-        let ready = VecDeque::new();
-        Ok(Self { topic, consumer, queue, first, begin, position: begin, end, parts: None, ready })
+        let (reader, Span { first, begin, end }) = Reader::open(cluster, topic, offset)?;
+        Ok(Self {
+            cluster: cluster.clone(),
+            topic: topic.to_owned(),
+            reader: Some(reader),
+            first,
+            begin,
+            position: begin,
+            end,
+            parts: None,
+            ready: VecDeque::new(),
+        })
+    }
+
+    /// Fetches nothing until it is asked again. A reader that nobody asks would keep what it has
+    /// fetched ahead: of the journal, all that its own process writes, up to a budget of many MiB.
+    pub fn rest(&mut self) {
+        if self.reader.take().is_some()
+            && let Some(parts) = self.parts.take()
+        {
+            self.position = parts.offset;
+        }
     }
 
     /// Offset of the first record still kept when the topic was opened: above 0 if the journal was
@@ -106,7 +132,8 @@ impl JournalTopic {
     /// # Errors
     /// [`ConnectorError::Kafka`]: retry if retriable.
     pub fn look_for_end(&mut self) -> Result<(), ConnectorError> {
-        self.end = self.consumer.watermarks(&self.topic, 0, ANSWER_TIMEOUT)?.1;
+        let reader = woken(&mut self.reader, (&self.cluster, &self.topic), &mut self.position)?;
+        self.end = reader.consumer.watermarks(&self.topic, 0, ANSWER_TIMEOUT)?.1;
         Ok(())
     }
 
@@ -127,9 +154,10 @@ impl JournalTopic {
     }
 
     fn poll(&mut self) -> Result<(), ConnectorError> {
-        let polled = self.queue.poll(POLL_RECORDS, POLL_TIMEOUT);
+        let reader = woken(&mut self.reader, (&self.cluster, &self.topic), &mut self.position)?;
+        let polled = reader.queue.poll(POLL_RECORDS, POLL_TIMEOUT);
         if polled.messages.is_empty() {
-            self.consumer.log_events(&self.topic);
+            reader.consumer.log_events(&self.topic);
         }
         for message in polled.messages.iter() {
             self.position = message.offset + 1;
@@ -165,6 +193,39 @@ impl JournalTopic {
         }
         self.parts = Some(parts);
         Ok(None)
+    }
+}
+
+impl Reader {
+    /// A reader that begins at `offset`; where the topic does not reach, or no longer begins, so
+    /// far, at its start.
+    fn open(cluster: &Cluster, topic: &str, offset: i64) -> Result<(Self, Span), ConnectorError> {
+        let consumer = Consumer::open(&cluster.reader_settings(1))?;
+        let (first, end) = consumer.watermarks(topic, 0, ANSWER_TIMEOUT)?;
+        let begin = if (first..=end).contains(&offset) { offset } else { first };
+        let start =
+            PartitionStart { topic: topic.to_owned(), partition: 0, start: Start::At(begin) };
+        let mut queues = consumer.assign(&[start])?;
+        let Some(queue) = queues.pop() else {
+            return Err(damaged(topic, first, "it has no partition"));
+        };
+        Ok((Self { consumer, queue }, Span { first, begin, end }))
+    }
+}
+
+/// The reader, opened again at the position if it rests.
+fn woken<'a>(
+    reader: &'a mut Option<Reader>,
+    (cluster, topic): (&Cluster, &str),
+    position: &mut i64,
+) -> Result<&'a mut Reader, ConnectorError> {
+    match reader {
+        Some(reader) => Ok(reader),
+        None => {
+            let (opened, span) = Reader::open(cluster, topic, *position)?;
+            *position = span.begin;
+            Ok(reader.insert(opened))
+        }
     }
 }
 

@@ -140,6 +140,7 @@ impl Committer {
         }
         failpoint::reach("commit.6.before")?;
         self.hung_producers = 0;
+        self.ownership.rest();
         let bytes = self.let_go();
         tracing::debug!(%epoch, bytes, "committed");
         self.inbox.set_committed(epoch);

@@ -220,6 +220,11 @@ impl Ownership {
         Ok((last >= epoch, producer))
     }
 
+    /// Reads no further until it is asked again.
+    pub(crate) fn rest(&mut self) {
+        self.journal.rest();
+    }
+
     /// After fencing: waits until another process has written, or none has for long enough, or the
     /// journal cannot be read, which whoever takes the producer back will be told, too.
     ///

@@ -109,3 +109,23 @@ fn an_acknowledged_epoch_that_the_journal_has_lost_stops_its_owner() {
         other => panic!("it goes on: {:?}", other.map(|(is_committed, _)| is_committed)),
     }
 }
+
+/// As between an owner's commits, where nobody asks what it has written itself.
+#[test]
+fn what_is_written_while_the_journal_rests_is_read_afterwards() {
+    let (_folder, _broker, cluster) = with_journal();
+    let mut owner = process(&cluster, "owner");
+    let (producer, _) = owner.take_over(false).expect("the broker answers");
+    let mut producer = producer.expect("nobody else writes");
+    for epoch in [1, 2] {
+        owner.rest();
+        renew(&mut producer, "owner", epoch);
+    }
+    drop(producer);
+    let (is_committed, mut producer) = owner.reclaim(Epoch(2)).expect("the broker answers");
+    assert_eq!((is_committed, owner.epoch()), (true, Epoch(2)));
+    owner.rest();
+    renew(&mut producer, "owner", 3);
+    let (is_committed, _) = owner.reclaim(Epoch(4)).expect("the broker answers");
+    assert_eq!((is_committed, owner.epoch()), (false, Epoch(3)));
+}
