@@ -108,6 +108,8 @@ fn measure(case: &str, seconds: u64) -> Result<(), Failure> {
             kill(&mut active)?;
             active = load.engine(&["-vv"])?;
             tell(case, first_row(&mut load, from)?);
+            let cpu = usage::cpu_of(active.id());
+            println!("  engine {:.2} CPU s until then", cpu.as_secs_f64());
             terminate(&mut active)?;
             let messages = std::fs::read_to_string(load.messages(&["-vv"]))?;
             for line in messages.lines().filter(|line| line.contains("replay")).take(5) {

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Draws what `soak` has written: soak_plot.py soak.csv soak.png. Needs matplotlib.
 
-The dashed lines and the figures beside them are least-squares slopes over the last three quarters.
+The dashed lines and the figures beside them are least-squares slopes over the last three quarters,
+with their standard errors. They go through means of three minutes, in which four generations of
+windows close and three snapshots are written, so that both rhythms fall out.
 """
 
 import csv
+import math
+import statistics
 import sys
 
 import matplotlib
@@ -13,12 +17,26 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
+SAMPLES_PER_MEAN = 18
+
+
+def means(values):
+    """The mean of each three minutes; what is left at the end is not looked at."""
+    whole = len(values) - len(values) % SAMPLES_PER_MEAN
+    return [statistics.fmean(values[at:at + SAMPLES_PER_MEAN])
+            for at in range(0, whole, SAMPLES_PER_MEAN)]
+
+
 def slope(x, y):
-    """Change of y an hour, and the value of the fitted line at each x."""
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    spread = sum((a - mean_x) ** 2 for a in x)
-    rise = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / spread
-    return rise * 60, [mean_y + rise * (a - mean_x) for a in x]
+    """Change of y an hour, its standard error, and the value of the fitted line at each x."""
+    mean_xs, mean_ys = means(x), means(y)
+    if len(mean_xs) < 3:
+        sys.exit("fewer than twelve minutes of samples: no slope")
+    rise, start = statistics.linear_regression(mean_xs, mean_ys)
+    spread = sum((a - statistics.fmean(mean_xs)) ** 2 for a in mean_xs)
+    rest = sum((b - start - rise * a) ** 2 for a, b in zip(mean_xs, mean_ys))
+    error = math.sqrt(rest / (len(mean_xs) - 2) / spread)
+    return rise * 60, error * 60, [start + rise * a for a in x]
 
 
 def main():
@@ -40,10 +58,11 @@ def main():
     start = len(minutes) // 4
     for axis, (title, unit, lines) in zip(axes.flat, panels):
         for name, values in lines:
-            change, fitted = slope(minutes[start:], values[start:])
-            line, = axis.plot(minutes, values, linewidth=1, label=f"{name}: {change:+.2f} {unit}/h")
+            change, error, fitted = slope(minutes[start:], values[start:])
+            label = f"{name}: {change:+.2f} ± {error:.2f} {unit}/h"
+            line, = axis.plot(minutes, values, linewidth=1, label=label)
             axis.plot(minutes[start:], fitted, "--", linewidth=1, color=line.get_color())
-            print(f"{title}, {name}: {change:+.3f} {unit}/h, "
+            print(f"{title}, {name}: {change:+.3f} ± {error:.3f} {unit}/h, "
                   f"least {min(values[start:]):.1f}, greatest {max(values[start:]):.1f}")
         axis.set_title(title)
         axis.set_ylabel(unit)
