@@ -140,10 +140,11 @@ impl Committer {
         }
         failpoint::reach("commit.6.before")?;
         self.hung_producers = 0;
-        self.ownership.rest();
         let bytes = self.let_go();
         tracing::debug!(%epoch, bytes, "committed");
         self.inbox.set_committed(epoch);
+        // Last, since it waits for the client's threads.
+        self.ownership.rest();
         failpoint::reach("commit.6.after")?;
         Ok(())
     }
