@@ -26,7 +26,9 @@ pub(crate) use dead_letters::{
 pub use diagnostics::render;
 pub(crate) use diagnostics::{Tally, tally_line};
 pub(crate) use facts::{fact_json, fact_lines};
-pub(crate) use live::{Picture, held_sources, left_open, plain_lines, status_table};
+pub(crate) use live::{
+    Picture, held_sources, left_open, plain_lines, slow_commit, status_table, wrapped,
+};
 pub(crate) use plan::{plan_json, plan_text};
 pub(crate) use run::{Rows, Summary};
 pub(crate) use snapshots::{

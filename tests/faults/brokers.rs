@@ -71,6 +71,24 @@ fn a_broker_that_is_silent_for_ten_seconds_changes_no_row() {
     });
 }
 
+#[test]
+fn a_stop_while_the_broker_is_silent_says_what_it_waits_for_and_a_second_one_ends_it() {
+    let Some(mut kafka) = Kafka::start() else { return };
+    let world = World::new(&kafka.brokers(), "stopped");
+    let feeder = world.feed().start(RATE);
+    let mut engine = Engine::start(&world.folder, &["--commit-interval", "100ms"]);
+    wait_until("rows before the fault", || world.has_output());
+    kafka.command("pause");
+    engine.signal("TERM");
+    engine.await_message("once more ends at once");
+    engine.await_message("waits for its commit");
+    engine.signal("TERM");
+    let (code, messages) = engine.end();
+    assert_eq!(code, 143, "{messages}");
+    kafka.command("resume");
+    world.settle(&feeder.stop().flush()).is_exact();
+}
+
 /// Heartbeats come so seldom that the controller takes the only broker for gone three seconds of
 /// every five. Its metadata then names no broker at all, at which librdkafka forgets the one it knew.
 #[test]

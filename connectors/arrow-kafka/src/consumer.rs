@@ -291,7 +291,11 @@ impl Consumer {
         topics: &[&str],
         timeout: Duration,
     ) -> Result<Vec<TopicIdentity>, KafkaError> {
-        describe::topics(self.client(), topics, timeout)
+        let client = self.client();
+        // This waits at rest for a broker. The question itself looks for the controller at each try
+        // to connect, which by that is made again at once: a core is busy until the time is over.
+        client.metadata(Topics::Opened, timeout)?;
+        describe::topics(client, topics, timeout)
     }
 
     /// The cluster's id, if a broker told it in time.

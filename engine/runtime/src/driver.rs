@@ -582,6 +582,9 @@ impl Driver {
                 self.committed = committed;
                 self.committed_at = now;
                 self.commit_took = now.saturating_sub(self.last_cut);
+                let now = self.clock.now();
+                let next = self.is_commit_under_way().then(|| (committed.next(), now));
+                self.board.update(|status| status.committing = next);
             }
             for (reader, view) in self.readers.iter_mut().enumerate() {
                 for (partition, at) in view.partitions.iter_mut().enumerate() {
@@ -702,6 +705,10 @@ impl Driver {
         self.freeze_if_due(epoch)?;
         self.lock_folder()?;
         self.last_cut = self.clock.monotonic();
+        let now = self.clock.now();
+        self.board.update(|status| {
+            status.committing.get_or_insert((epoch, now));
+        });
         if std::mem::take(&mut self.has_outputs) {
             self.last_outputs_cut = Some(self.last_cut);
         }

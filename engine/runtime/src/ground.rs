@@ -104,6 +104,7 @@ impl Ground {
         let past = recover((plan, stage), known, past, cluster_id, &mut fold)?;
         tracing::debug!("the state is restored");
         plan.board.update(|status| {
+            status.committing = None;
             status.notes.clone_from(&self.prepared.notes);
             status.notes.extend(past.notes.iter().cloned());
             status.snapshots.newest = past.snapshot.as_ref().map(SnapshotSummary::of);

@@ -17,6 +17,8 @@ pub struct Status {
     pub phase: Phase,
     /// The last committed epoch.
     pub epoch: Epoch,
+    /// The first epoch whose commit is under way, and since when.
+    pub committing: Option<(Epoch, ProcessingTime)>,
     /// What was counted since this run began (a replay does not count).
     pub counters: Counters,
     /// By reader: where it stands.

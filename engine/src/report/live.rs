@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow::temporal_conversions::timestamp_ms_to_datetime;
 use runtime::{Lag, Phase, RebuildStatus, Status, WaitReason, Waiting};
-use stream::{ProcessingTime, Watermark};
+use stream::{Epoch, ProcessingTime, Watermark};
 
 use super::Append;
 use super::run::{Rows, Summary, bare_table, dash, late, right_align};
@@ -19,6 +19,9 @@ const MEDIUM: u16 = 76;
 
 /// The table's width where the terminal does not say.
 const WIDTH_DEFAULT: u16 = WIDE;
+
+/// A commit that takes longer than this is told of.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Two looks at a running engine, and the time between them.
 #[derive(Debug)]
@@ -204,6 +207,21 @@ pub(crate) fn held_sources<'a>(now: &Status, rows: &'a Rows) -> Vec<(&'a str, St
     held.collect()
 }
 
+/// The commit that is under way, if it takes too long.
+pub(crate) fn slow_commit(now: &Status, wall: ProcessingTime) -> Option<(Epoch, String)> {
+    let (epoch, since) = now.committing?;
+    let age = u64::try_from(wall.0.saturating_sub(since.0)).unwrap_or(0);
+    let age = Duration::from_millis(age);
+    let sentence = || {
+        let age = short(age);
+        format!(
+            "epoch {epoch} waits for its commit, for {age}: Kafka does not answer, or slowly; it \
+             goes on when Kafka does, and nothing is lost"
+        )
+    };
+    (age >= COMMIT_PATIENCE).then(|| (epoch, sentence()))
+}
+
 /// What windows were left open by a run that has come to its end.
 pub(crate) fn left_open(now: &Status, rows: &Rows) -> Vec<String> {
     let open = rows.models.iter().filter_map(|model| {
@@ -272,7 +290,7 @@ pub(super) fn short(duration: Duration) -> String {
 }
 
 /// A sentence in lines of at most `width` characters; the later ones are indented.
-fn wrapped(sentence: &str, width: u16) -> String {
+pub(crate) fn wrapped(sentence: &str, width: u16) -> String {
     let width = usize::from(width.max(20));
     let mut text = String::new();
     let mut line = 0;

@@ -189,6 +189,16 @@ fn an_unreachable_broker_is_an_event() {
     assert!(error.to_string().contains("`clicks` partition `0`"), "{error}");
 }
 
+/// librdkafka is busy with nothing else while an administrator's request has no broker to go to.
+#[test]
+fn topics_are_not_described_before_a_broker_answers() {
+    let settings = [("bootstrap.servers".to_owned(), "127.0.0.1:1".to_owned())];
+    let consumer = Consumer::open(&settings).expect("a consumer");
+    let error = consumer.describe(&["clicks"], Duration::from_millis(50)).expect_err("no broker");
+    assert!(error.is_retriable(), "{error}");
+    assert!(error.to_string().contains("metadata"), "{error}");
+}
+
 #[test]
 fn a_refused_setting_is_named_but_its_value_is_not() {
     for (name, value) in [("no.such.setting", "hunter2"), ("socket.timeout.ms", "hunter2")] {

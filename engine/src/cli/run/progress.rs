@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use runtime::{Note, Phase, Status, StatusBoard};
-use stream::{Clock, InstanceName, ProcessingTime, SystemClock};
+use stream::{Clock, Epoch, InstanceName, ProcessingTime, SystemClock};
 
 use crate::cli::arguments::ProgressStyle;
 use crate::cli::screen::{Screen, terminal_width};
 use crate::report::{
-    Picture, Rows, held_sources, plain_lines, snapshot_line, snapshot_plain, standby_plain,
-    standby_words, status_table,
+    Picture, Rows, held_sources, plain_lines, slow_commit, snapshot_line, snapshot_plain,
+    standby_plain, standby_words, status_table, wrapped,
 };
 
 /// How often the board is looked at.
@@ -59,6 +59,7 @@ impl Progress {
             notes_shown: 0,
             held_told: BTreeSet::new(),
             standby_told: None,
+            commit_told: None,
         };
         let thread = std::thread::Builder::new().name("progress".to_owned());
         // Without the thread nothing is shown; the run goes on.
@@ -88,6 +89,8 @@ struct View {
     held_told: BTreeSet<String>,
     /// Of whom it was told that this is its standby, while it is.
     standby_told: Option<Followed>,
+    /// The epoch of which it was told that it waits for its commit, while it does.
+    commit_told: Option<Epoch>,
 }
 
 /// Whom a standby follows; nobody where the project has never run.
@@ -123,6 +126,7 @@ impl View {
                 continue;
             }
             self.tell_held(&status);
+            self.tell_commit(&status, clock.now());
             if self.is_plain && now.saturating_sub(last_lines.0) >= PLAIN_INTERVAL {
                 let passed = now.saturating_sub(last_lines.0);
                 let picture = Picture { before: &last_lines.1, now: &status, passed };
@@ -143,8 +147,29 @@ impl View {
         };
         let picture = Picture { before, now, passed: to.saturating_sub(*from) };
         let width = terminal_width(&console::Term::stderr());
-        let table = status_table(&picture, &self.rows, width);
-        bar.set_message(format!("{table}\n{}", snapshot_line(&now.snapshots, wall)));
+        let mut text = status_table(&picture, &self.rows, width);
+        if let Some((_, sentence)) = slow_commit(now, wall) {
+            let sentence = wrapped(&sentence, width.unwrap_or(u16::MAX));
+            text = format!("{text}\n{}", sentence.trim_end());
+        }
+        bar.set_message(format!("{text}\n{}", snapshot_line(&now.snapshots, wall)));
+    }
+
+    /// That a commit takes too long, and when it no longer does.
+    fn tell_commit(&mut self, status: &Status, wall: ProcessingTime) {
+        if !self.is_plain {
+            return;
+        }
+        let slow = slow_commit(status, wall);
+        let epoch = slow.as_ref().map(|(epoch, _)| *epoch);
+        match (slow, self.commit_told) {
+            (Some((epoch, sentence)), told) if told != Some(epoch) => {
+                self.tell(&format!("warning: {sentence}\n"));
+            }
+            (None, Some(epoch)) => self.tell(&format!("note: epoch {epoch} waits no longer\n")),
+            (Some(_) | None, _) => return,
+        }
+        self.commit_told = epoch;
     }
 
     /// Lines come seldom, and a transaction that somebody forgot should be known at once.

@@ -122,6 +122,19 @@ fn plain_lines_hold_everything_the_table_does() {
 }
 
 #[test]
+fn a_commit_is_told_of_once_it_takes_long() {
+    let since = ProcessingTime(NOON);
+    let status = Status { committing: Some((Epoch(18), since)), ..Status::default() };
+    let after = |ms: i64| slow_commit(&status, ProcessingTime(NOON + ms));
+    assert_eq!(after(4_999), None);
+    let told = "epoch 18 waits for its commit, for 12s: Kafka does not answer, or slowly; it goes \
+                on when Kafka does, and nothing is lost";
+    assert_eq!(after(12_300), Some((Epoch(18), told.to_owned())));
+    assert_eq!(after(-1_000), None, "a clock went back");
+    assert_eq!(slow_commit(&Status::default(), since), None);
+}
+
+#[test]
 fn rates_are_per_second() {
     assert_eq!(rate(0, 500, Duration::from_millis(500)), "1000");
     assert_eq!(rate(0, 12_400, Duration::from_secs(1)), "12.4k");
