@@ -67,7 +67,7 @@ def main():
         axis.set_title(title)
         axis.set_ylabel(unit)
         axis.set_ylim(bottom=0)
-        axis.legend(loc="lower right", fontsize=8)
+        axis.legend(loc="best", fontsize=8)
         axis.grid(alpha=0.3)
     for axis in axes[-1]:
         axis.set_xlabel("minutes")
