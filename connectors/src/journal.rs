@@ -42,6 +42,8 @@ pub struct JournalTopic {
     first: i64,
     begin: i64,
     position: i64,
+    /// Whether the position may lie within an entry, which is then not given.
+    is_guess: bool,
     /// Where the topic ended when it was last asked.
     end: i64,
     parts: Option<Parts>,
@@ -87,6 +89,7 @@ impl JournalTopic {
             first,
             begin,
             position: begin,
+            is_guess: false,
             end,
             parts: None,
             ready: VecDeque::new(),
@@ -95,12 +98,17 @@ impl JournalTopic {
 
     /// Fetches nothing until it is asked again. A reader that nobody asks would keep what it has
     /// fetched ahead: of the journal, all that its own process writes, up to a budget of many MiB.
-    pub fn rest(&mut self) {
+    ///
+    /// The next `passed` offsets are surely of no interest: reading goes on behind them, with the
+    /// first entry that begins there.
+    pub fn rest(&mut self, passed: i64) {
         if self.reader.take().is_some()
             && let Some(parts) = self.parts.take()
         {
             self.position = parts.offset;
         }
+        self.position += passed;
+        self.is_guess |= passed > 0;
     }
 
     /// Offset of the first record still kept when the topic was opened: above 0 if the journal was
@@ -179,6 +187,10 @@ impl JournalTopic {
         let Some((index, count)) = part.and_then(parse_part) else {
             return Err(damaged(&self.topic, message.offset, "a record is not part of an entry"));
         };
+        if index > 0 && self.is_guess {
+            return Ok(None);
+        }
+        self.is_guess = false;
         let parts = match self.parts.take() {
             Some(parts) if parts.next == index && parts.count == count => parts,
             None if index == 0 => {
@@ -227,6 +239,11 @@ fn woken<'a>(
             Ok(reader.insert(opened))
         }
     }
+}
+
+/// How many records an entry takes, each of at most `part_bytes`.
+pub fn entry_records(bytes: usize, part_bytes: usize) -> usize {
+    bytes.div_ceil(part_bytes).max(1)
 }
 
 fn parse_part(text: &str) -> Option<(u32, u32)> {

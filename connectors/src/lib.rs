@@ -17,7 +17,7 @@ mod error;
 pub use cluster::Cluster;
 pub use copies::{GENERATION_HEADER, ORIGINAL_HEADER};
 pub use error::ConnectorError;
-pub use journal::{JournalTopic, RawEntry};
+pub use journal::{JournalTopic, RawEntry, entry_records};
 pub use sink::{
     OutputProducer, OutputTopic, TRANSACTION_TIMEOUT, TransactionSettings, TransactionalProducer,
 };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrow_kafka::{Encoded, PartitionOffset, Record};
 use stream::failpoint;
 
-use crate::journal::{EPOCH_HEADER, PART_HEADER};
+use crate::journal::{EPOCH_HEADER, PART_HEADER, entry_records};
 use crate::{Cluster, ConnectorError};
 use calls::{Calls, Watch};
 use writer::Writer;
@@ -123,7 +123,7 @@ impl TransactionalProducer {
         entry: &[u8],
         part_bytes: usize,
     ) -> Result<(), ConnectorError> {
-        let count = entry.len().div_ceil(part_bytes).max(1);
+        let count = entry_records(entry.len(), part_bytes);
         let epoch = epoch.to_string();
         for part in 0..count {
             let bytes = &entry[part * part_bytes..entry.len().min((part + 1) * part_bytes)];

@@ -11,7 +11,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use arrow_kafka::Record;
-use connectors::{ConnectorError, TransactionSettings, TransactionalProducer};
+use connectors::{ConnectorError, TransactionSettings, TransactionalProducer, entry_records};
 use stream::failpoint;
 
 use crate::error::RuntimeError;
@@ -144,7 +144,7 @@ impl Committer {
         tracing::debug!(%epoch, bytes, "committed");
         self.inbox.set_committed(epoch);
         // Last, since it waits for the client's threads.
-        self.ownership.rest();
+        self.ownership.rest(epoch, entry_records(entry.len(), PART_BYTES));
         failpoint::reach("commit.6.after")?;
         Ok(())
     }

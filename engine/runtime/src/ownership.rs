@@ -53,6 +53,8 @@ pub(crate) struct Ownership {
     /// How much longer than its lease the owner may be silent: this process has fenced it, so that
     /// it waits for [`FENCED_WAIT`] before it goes on. Until its next entry.
     grace: Duration,
+    /// So many offsets the last entry takes at least that was committed since the journal was read.
+    unread: i64,
 }
 
 /// The last entry's words.
@@ -68,7 +70,7 @@ impl Ownership {
     /// Opens the journal; nothing is read yet.
     pub(crate) fn open(claim: Claim) -> Result<Self, RuntimeError> {
         let journal = JournalTopic::open(&claim.cluster, &claim.journal, claim.journal_offset)?;
-        Ok(Self { claim, journal, last: None, grace: Duration::ZERO })
+        Ok(Self { claim, journal, last: None, grace: Duration::ZERO, unread: 0 })
     }
 
     /// Where the journal ended when it was last asked.
@@ -220,9 +222,14 @@ impl Ownership {
         Ok((last >= epoch, producer))
     }
 
-    /// Reads no further until it is asked again.
-    pub(crate) fn rest(&mut self) {
-        self.journal.rest();
+    /// Reads no further until it is asked again, and then from the entry of `epoch` on, of so many
+    /// records, which this process has committed: the journal may have days of entries before it.
+    pub(crate) fn rest(&mut self, epoch: Epoch, records: usize) {
+        let is_read = self.epoch() >= epoch;
+        let mark = 1;
+        let offsets = if is_read { 0 } else { i64::try_from(records).unwrap_or(0) + mark };
+        // What was aborted in between makes it more: then some entries before it are read again.
+        self.journal.rest(std::mem::replace(&mut self.unread, offsets));
     }
 
     /// After fencing: waits until another process has written, or none has for long enough, or the
@@ -299,6 +306,7 @@ impl Ownership {
 
     /// Reads on to the end as it is now.
     fn read(&mut self, see: &mut dyn FnMut(Entry)) -> Result<(), RuntimeError> {
+        self.unread = 0;
         self.look_for_end()?;
         while let Some(entry) = self.next_entry()? {
             see(entry);

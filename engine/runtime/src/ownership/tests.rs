@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use broker::{Broker, BrokerConfig, Port};
 use connectors::admin::{Admin, TopicSpec};
+use connectors::entry_records;
 use stream::{Generation, Item};
 
 use super::*;
@@ -37,8 +38,17 @@ fn process(cluster: &Cluster, name: &str) -> Ownership {
     Ownership::open(claim).expect("the journal is there")
 }
 
-/// Commits an entry that says who the owner is.
-fn renew(producer: &mut TransactionalProducer, name: &str, epoch: u64) {
+/// Commits an entry that says who the owner is; in how many records.
+fn renew(producer: &mut TransactionalProducer, name: &str, epoch: u64) -> usize {
+    renew_in_parts(producer, name, epoch, PART_BYTES)
+}
+
+fn renew_in_parts(
+    producer: &mut TransactionalProducer,
+    name: &str,
+    epoch: u64,
+    part_bytes: usize,
+) -> usize {
     let header = Header {
         journal_id: "j".to_owned(),
         generation: Generation(1),
@@ -51,8 +61,9 @@ fn renew(producer: &mut TransactionalProducer, name: &str, epoch: u64) {
     let items = vec![JournalItem::of(Item::Owner(Some(named(name))))];
     let entry = Entry { header, items }.to_bytes().expect("an entry");
     producer.begin().expect("a transaction");
-    producer.send_entry(JOURNAL, epoch, &entry, PART_BYTES).expect("it is taken");
+    producer.send_entry(JOURNAL, epoch, &entry, part_bytes).expect("it is taken");
     producer.commit(&[], "engine.shop").expect("it is committed");
+    entry_records(entry.len(), part_bytes)
 }
 
 /// A broker with an empty journal; it ends with the folder.
@@ -118,14 +129,50 @@ fn what_is_written_while_the_journal_rests_is_read_afterwards() {
     let (producer, _) = owner.take_over(false).expect("the broker answers");
     let mut producer = producer.expect("nobody else writes");
     for epoch in [1, 2] {
-        owner.rest();
-        renew(&mut producer, "owner", epoch);
+        let records = renew(&mut producer, "owner", epoch);
+        owner.rest(Epoch(epoch), records);
     }
     drop(producer);
     let (is_committed, mut producer) = owner.reclaim(Epoch(2)).expect("the broker answers");
     assert_eq!((is_committed, owner.epoch()), (true, Epoch(2)));
-    owner.rest();
-    renew(&mut producer, "owner", 3);
+    owner.rest(Epoch(2), 1);
+    let records = renew(&mut producer, "owner", 3);
+    owner.rest(Epoch(3), records);
     let (is_committed, _) = owner.reclaim(Epoch(4)).expect("the broker answers");
     assert_eq!((is_committed, owner.epoch()), (false, Epoch(3)));
+}
+
+/// After days it must not read days of entries to see what became of one.
+#[test]
+fn an_owner_reads_on_at_its_last_entry_whatever_was_aborted_before() {
+    let (_folder, _broker, cluster) = with_journal();
+    let mut owner = process(&cluster, "owner");
+    let (producer, _) = owner.take_over(false).expect("the broker answers");
+    let mut producer = producer.expect("nobody else writes");
+    let seen = |owner: &mut Ownership| {
+        let mut epochs = Vec::new();
+        owner.read(&mut |entry| epochs.push(entry.header.epoch.0)).expect("it can be read");
+        epochs
+    };
+    for (epoch, part_bytes) in [(1, PART_BYTES), (2, 50), (3, 20), (4, PART_BYTES), (5, 70)] {
+        let records = renew_in_parts(&mut producer, "owner", epoch, part_bytes);
+        owner.rest(Epoch(epoch), records);
+    }
+    assert_eq!(seen(&mut owner), [5]);
+    // What was read is not passed over a second time.
+    owner.rest(Epoch(5), 1);
+    let records = renew(&mut producer, "owner", 6);
+    owner.rest(Epoch(6), records);
+    assert_eq!(seen(&mut owner), [6]);
+    for (epoch, part_bytes) in [(7, 20), (8, 30), (9, 40)] {
+        // Takes offsets of which the owner does not know, and which it may come to lie within.
+        producer.begin().expect("a transaction");
+        producer.send_entry(JOURNAL, epoch, &[b'x'; 64], 16).expect("it is taken");
+        drop(producer);
+        producer = owner.open_producer().expect("the broker answers");
+        let records = renew_in_parts(&mut producer, "owner", epoch, part_bytes);
+        owner.rest(Epoch(epoch), records);
+    }
+    let epochs = seen(&mut owner);
+    assert!(epochs.ends_with(&[8, 9]) || epochs == [9], "{epochs:?}");
 }
