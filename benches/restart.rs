@@ -25,7 +25,7 @@ use std::time::Duration;
 #[expect(dead_code, reason = "another bench uses the rest")]
 mod load;
 
-use load::{Failure, Load, Settings, kafka, terminate, usage};
+use load::{EVENTS_CLEAN, Failure, Load, Settings, kafka, terminate, usage};
 
 const CASES: [&str; 3] = ["restart", "takeover", "promote"];
 
@@ -77,7 +77,7 @@ fn measure(case: &str, seconds: u64) -> Result<(), Failure> {
         lone: GROUPS,
         ..Settings::default()
     };
-    let mut load = Load::open(&kafka.brokers(), settings, &[])?;
+    let mut load = Load::open(&kafka.brokers(), EVENTS_CLEAN, settings, &[])?;
     load.configure(&[("checkpoint_interval", "1h")])?;
     load.send(FILL_RATE, Duration::from_millis(GROUPS * 1_000 / FILL_RATE))?;
     load.flush()?;

@@ -21,7 +21,7 @@ use std::time::Duration;
 #[expect(dead_code, reason = "another bench uses the rest")]
 mod load;
 
-use load::{Failure, Load, Settings, kafka, per_mille, terminate, usage};
+use load::{EVENTS_CLEAN, Failure, Load, Settings, kafka, per_mille, terminate, usage};
 
 const RATE: u64 = 20_000;
 const MINUTES: u64 = 60;
@@ -46,7 +46,7 @@ fn main() -> Result<(), Failure> {
     }
     let kafka = kafka::Kafka::start().ok_or("no Java and Maven here: nothing on a real Kafka")?;
     let settings = Settings { events: rate * (minutes + 1) * 60, ..Settings::default() };
-    let mut load = Load::open(&kafka.brokers(), settings, &TOPIC_SETTINGS)?;
+    let mut load = Load::open(&kafka.brokers(), EVENTS_CLEAN, settings, &TOPIC_SETTINGS)?;
     let mut engine = load.engine(&[])?;
     let pid = engine.id();
     let mut file = fs::File::create(&out)?;

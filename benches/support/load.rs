@@ -1,9 +1,11 @@
 //! The example on a real Kafka, events into it at a rate that nobody slows down, and a reader of
-//! what `events_clean` commits.
+//! what one of its models commits.
 //!
 //! Each event carries the time at which it was due, so that a stall counts for every event behind
-//! it.
+//! it. What waits for the watermark is due when the event was that lets the watermark reach it: what
+//! comes later is the excess over the delay that the watermark has by itself.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use arrow_kafka::{Consumer, PartitionQueue, PartitionStart, Producer, Record, Start, TopicHandle};
 use connectors::Cluster;
 use stream::{Clock, SystemClock};
@@ -37,19 +40,51 @@ pub(crate) use clickstream::Settings;
 
 const CLICKS: &str = "ecom.clickstream.v1";
 const PRODUCTS: &str = "ecom.products.v1";
-const OUTPUT: &str = "ecom.events-clean.v1";
+const CLICKS_PARTITIONS: i32 = 4;
 
-/// The topics and their partitions: as declared, and four for the clicks.
-const TOPICS: [(&str, &str); 6] = [
-    (CLICKS, "4"),
-    (PRODUCTS, "1"),
-    (OUTPUT, "24"),
-    ("ecom.events-enriched.v1", "24"),
-    ("ecom.user-sessions.v1", "12"),
-    ("ecom.product-popularity.v1", "6"),
+/// A model of the example.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Model {
+    pub(crate) name: &'static str,
+    topic: &'static str,
+    /// As declared.
+    partitions: i32,
+    /// What stands before the time which the watermark has to reach before a row leaves; none where
+    /// it leaves at once.
+    waits_for: Option<&'static str>,
+}
+
+pub(crate) const EVENTS_CLEAN: Model =
+    Model { name: "events_clean", topic: "ecom.events-clean.v1", partitions: 24, waits_for: None };
+
+pub(crate) const MODELS: [Model; 4] = [
+    EVENTS_CLEAN,
+    Model {
+        name: "events_enriched",
+        topic: "ecom.events-enriched.v1",
+        partitions: 24,
+        waits_for: Some("\"timestamp\":\""),
+    },
+    Model {
+        name: "user_sessions",
+        topic: "ecom.user-sessions.v1",
+        partitions: 12,
+        waits_for: Some("\"session_end\":\""),
+    },
+    Model {
+        name: "product_popularity",
+        topic: "ecom.product-popularity.v1",
+        partitions: 6,
+        waits_for: Some("\"window_end\":\""),
+    },
 ];
 
-const OUTPUT_PARTITIONS: i32 = 24;
+/// How far the watermark lies behind the greatest event time, in milliseconds: the default, as the
+/// example says nothing.
+const WATERMARK_DELAY_MS: i64 = 5_000;
+
+/// So many rises of the greatest event time are remembered: a minute's.
+const RISES_MAX: usize = 1 << 20;
 
 /// The project's root file, and where its settings of the engine begin.
 const ROOT: &str = "stream_project.yml";
@@ -78,10 +113,10 @@ pub(crate) struct Load {
     reading: Option<JoinHandle<()>>,
 }
 
-/// A row of `events_clean` that was read.
+/// A row that was read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
-    /// When its event was due.
+    /// When its event was due, and the one that lets the watermark reach it.
     pub(crate) due: Duration,
     /// How long after that it was read.
     pub(crate) latency: Duration,
@@ -91,24 +126,31 @@ pub(crate) struct Arrival {
 struct Arrivals {
     rows: Mutex<Vec<Arrival>>,
     is_closing: AtomicBool,
+    /// The greatest event time that was sent, in milliseconds, and since when.
+    rises: Mutex<VecDeque<(i64, Duration)>>,
 }
 
 impl Load {
-    /// Makes project and topics, sends the catalogue, begins to read.
+    /// Makes project and topics, sends the catalogue, begins to read what `model` commits.
     ///
     /// # Errors
     /// Those of Kafka and of the file system.
     pub(crate) fn open(
         brokers: &str,
+        model: Model,
         settings: Settings,
         topic_settings: &[&str],
     ) -> Result<Self, Failure> {
         let project = Project::ecommerce_on(brokers, "load");
         let (versions, events) = clickstream::generate(settings);
-        for (topic, partitions) in TOPICS {
+        let outputs = MODELS.iter().map(|model| (model.topic, model.partitions));
+        for (topic, partitions) in
+            [(CLICKS, CLICKS_PARTITIONS), (PRODUCTS, 1)].into_iter().chain(outputs)
+        {
             let settings = topic_settings.iter().filter(|_| topic != PRODUCTS);
             let settings = settings.flat_map(|setting| ["--config", setting]);
-            let create = ["topic", "create", topic, "--partitions", partitions];
+            let partitions = partitions.to_string();
+            let create = ["topic", "create", topic, "--partitions", &partitions];
             project.run(&create.into_iter().chain(settings).collect::<Vec<_>>());
         }
         let lines: Vec<&str> = versions.iter().map(|version| version.json.as_str()).collect();
@@ -119,7 +161,7 @@ impl Load {
         let cluster = Cluster::embedded(brokers.parse()?);
         let clock = Arc::new(SystemClock::new());
         let arrivals = Arc::new(Arrivals::default());
-        let reader = Reader::open(&cluster)?;
+        let reader = Reader::open(&cluster, model)?;
         let reading = {
             let (clock, arrivals) = (Arc::clone(&clock), Arc::clone(&arrivals));
             std::thread::spawn(move || reader.run(&clock, &arrivals))
@@ -186,8 +228,9 @@ impl Load {
             while due > self.now() {
                 std::thread::park_timeout(TICK);
             }
-            if !self.sender.send(due)? {
-                return Err("the events are used up".into());
+            match self.sender.send(due)? {
+                Some(time_ms) => self.arrivals.rise(time_ms, due),
+                None => return Err("the events are used up".into()),
             }
         }
         Ok(())
@@ -226,6 +269,27 @@ impl Load {
     }
 }
 
+impl Arrivals {
+    /// An event of this time was due.
+    fn rise(&self, time_ms: i64, due: Duration) {
+        let mut rises = self.rises.lock().unwrap_or_else(PoisonError::into_inner);
+        if rises.back().is_none_or(|(greatest, _)| time_ms > *greatest) {
+            rises.push_back((time_ms, due));
+            if rises.len() > RISES_MAX {
+                rises.pop_front();
+            }
+        }
+    }
+
+    /// When the event was due that lets the watermark reach this time: of one that was reached before
+    /// all that is remembered, the first; of one that is not reached, the last.
+    fn reached(&self, time_ms: i64) -> Option<Duration> {
+        let rises = self.rises.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = rises.partition_point(|(greatest, _)| *greatest < time_ms + WATERMARK_DELAY_MS);
+        rises.get(first).or(rises.back()).map(|(_, due)| *due)
+    }
+}
+
 /// Asks a process to end, and waits for it.
 ///
 /// # Errors
@@ -259,10 +323,10 @@ impl Sender {
     }
 
     /// Sends the next event with the time at which it was due for an id; one without an id stays
-    /// so. False if there is none.
-    fn send(&mut self, due: Duration) -> Result<bool, Failure> {
+    /// so. Its event time; none if there is none any more.
+    fn send(&mut self, due: Duration) -> Result<Option<i64>, Failure> {
         if !self.events.next_into(&mut self.event) {
-            return Ok(false);
+            return Ok(None);
         }
         self.value.clear();
         match self.event.json.split_once("\"event_id\":\"e") {
@@ -278,7 +342,7 @@ impl Sender {
         loop {
             match self.producer.produce(&self.topic, &record) {
                 Err(error) if error.is_queue_full() => std::thread::park_timeout(TICK),
-                sent => return Ok(sent.map(|()| true)?),
+                sent => return Ok(sent.map(|()| Some(self.event.time_ms))?),
             }
         }
     }
@@ -286,23 +350,24 @@ impl Sender {
 
 /// Reads committed outputs.
 struct Reader {
+    model: Model,
     queues: Vec<PartitionQueue>,
     _consumer: Consumer,
 }
 
 impl Reader {
-    fn open(cluster: &Cluster) -> Result<Self, Failure> {
-        let partitions = usize::try_from(OUTPUT_PARTITIONS)?;
+    fn open(cluster: &Cluster, model: Model) -> Result<Self, Failure> {
+        let partitions = usize::try_from(model.partitions)?;
         let consumer = Consumer::open(&cluster.reader_settings(partitions))?;
-        let starts: Vec<_> = (0..OUTPUT_PARTITIONS)
+        let starts: Vec<_> = (0..model.partitions)
             .map(|partition| PartitionStart {
-                topic: OUTPUT.to_owned(),
+                topic: model.topic.to_owned(),
                 partition,
                 start: Start::Earliest,
             })
             .collect();
         let queues = consumer.assign(&starts)?;
-        Ok(Self { queues, _consumer: consumer })
+        Ok(Self { model, queues, _consumer: consumer })
     }
 
     fn run(mut self, clock: &SystemClock, arrivals: &Arrivals) {
@@ -312,7 +377,8 @@ impl Reader {
                 let polled = queue.poll(10_000, Duration::ZERO);
                 let now = clock.monotonic();
                 rows.extend(polled.messages.iter().filter_map(|message| {
-                    let due = message.payload.and_then(stamp)?;
+                    let row = std::str::from_utf8(message.payload?).ok()?;
+                    let due = self.model.due(row, arrivals)?;
                     Some(Arrival { due, latency: now.saturating_sub(due) })
                 }));
             }
@@ -324,10 +390,21 @@ impl Reader {
     }
 }
 
-/// When the event of an output was due.
-fn stamp(value: &[u8]) -> Option<Duration> {
-    let text = std::str::from_utf8(value).ok()?;
-    let (_, rest) = text.split_once(STAMP)?;
-    let (micros, _) = rest.split_once('"')?;
-    Some(Duration::from_micros(micros.parse().ok()?))
+impl Model {
+    /// When a row was due; none of a row that does not say.
+    fn due(self, row: &str, arrivals: &Arrivals) -> Option<Duration> {
+        let reached = self.waits_for.and_then(|before| {
+            let nanos = string_to_timestamp_nanos(quoted(row, before)?).ok()?;
+            arrivals.reached(nanos.div_euclid(1_000_000))
+        });
+        let stamped = quoted(row, STAMP).and_then(|micros| micros.parse().ok());
+        // A late row of the join leaves with the next event.
+        reached.max(stamped.map(Duration::from_micros))
+    }
+}
+
+/// The text from `before` to the next quotation mark.
+fn quoted<'a>(row: &'a str, before: &str) -> Option<&'a str> {
+    let (_, rest) = row.split_once(before)?;
+    rest.split_once('"').map(|(text, _)| text)
 }
