@@ -147,9 +147,9 @@ impl Load {
         for (topic, partitions) in
             [(CLICKS, CLICKS_PARTITIONS), (PRODUCTS, 1)].into_iter().chain(outputs)
         {
+            let partitions = partitions.to_string();
             let settings = topic_settings.iter().filter(|_| topic != PRODUCTS);
             let settings = settings.flat_map(|setting| ["--config", setting]);
-            let partitions = partitions.to_string();
             let create = ["topic", "create", topic, "--partitions", &partitions];
             project.run(&create.into_iter().chain(settings).collect::<Vec<_>>());
         }

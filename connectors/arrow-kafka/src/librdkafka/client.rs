@@ -86,7 +86,7 @@ impl Client {
         self.observer.secrets.redact(message)
     }
 
-    /// Begins with the bootstrap servers again if all brokers were lost; to be called now and then.
+    /// Begins with the bootstrap servers again if no broker is known any more; to be called now and then.
     ///
     /// librdkafka forgets its brokers when metadata names none, and then asks nobody again
     /// (confluentinc/librdkafka#5301). A cluster answers so while its controller takes its only
@@ -98,7 +98,7 @@ impl Client {
         if let Some(servers) = brokers.servers_again(is_found) {
             // SAFETY: the handle is alive; the text ends with NUL and is copied.
             let count = unsafe { sys::rd_kafka_brokers_add(self.raw(), servers.as_ptr()) };
-            tracing::debug!(count, "all brokers were lost: beginning with the bootstrap servers");
+            tracing::debug!(count, "no broker is known: beginning with the bootstrap servers");
         }
     }
 
@@ -280,7 +280,7 @@ const PATIENCE_MAX: Duration = Duration::from_mins(1);
 struct Brokers {
     /// The servers to begin with.
     servers: Option<CString>,
-    /// When librdkafka was last told of them, since it has lost the cluster.
+    /// When librdkafka was last told of them, since it has not known the cluster.
     helped: Option<Instant>,
     patience: Duration,
 }
@@ -289,7 +289,8 @@ impl Brokers {
     fn of(settings: &[(String, String)]) -> Result<Self, KafkaError> {
         let servers = settings.iter().rfind(|(name, _)| name == "bootstrap.servers");
         let servers = servers.map(|(_, servers)| c_string(servers)).transpose()?;
-        Ok(Self { servers, helped: None, patience: PATIENCE })
+        // It was told of them a moment ago.
+        Ok(Self { servers, helped: Some(now()), patience: PATIENCE })
     }
 
     /// The servers to begin with, if that is to be done.
@@ -304,11 +305,14 @@ impl Brokers {
             }
             self.patience = PATIENCE_MAX.min(self.patience * 2);
         }
-        #[expect(clippy::disallowed_methods, reason = "librdkafka has real time")]
-        let now = Instant::now();
-        self.helped = Some(now);
+        self.helped = Some(now());
         self.servers.as_ref()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "librdkafka has real time")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Topics that are asked for.
