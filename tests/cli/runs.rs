@@ -109,18 +109,38 @@ fn the_first_signal_finishes_the_epoch_and_fires_no_window() {
 fn the_second_signal_ends_at_once() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let folder = project();
-        // Nothing answers there, so the first signal has something to wait for.
-        folder.write(
-            "stream_project.yml",
-            "project:\n  name: p\nruntime:\n  kafka:\n    bootstrap_servers: 127.0.0.1:1\n",
-        );
+        // Connections are taken there and nothing answers, so the first signal has something to wait
+        // for.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = silent.local_addr().expect("it is bound");
+        folder.write("stream_project.yml", on_kafka(&address.to_string()));
         let mut run = folder.start(&["run"]);
-        run.wait_for("kafka 127.0.0.1:1");
+        run.wait_for(&format!("kafka {address}"));
         run.signal(signal);
         run.wait_for("once more ends at once");
         run.signal(signal);
         assert_eq!(run.end().code, code);
     }
+}
+
+#[test]
+fn a_run_without_its_kafka_says_why_and_tries_again() {
+    let folder = project();
+    // Nothing listens there.
+    let address = {
+        let bound = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        bound.local_addr().expect("it is bound").to_string()
+    };
+    folder.write("stream_project.yml", on_kafka(&address));
+    let mut run = folder.start(&["run"]);
+    run.wait_for(&format!("kafka {address} does not answer: nothing listens there"));
+    run.wait_for("trying again in 500 ms; `engine debug` says what to do");
+    run.signal("TERM");
+    assert_eq!(run.end().code, 0);
+}
+
+fn on_kafka(address: &str) -> String {
+    format!("project:\n  name: p\nruntime:\n  kafka:\n    bootstrap_servers: {address}\n")
 }
 
 /// Reads a topic again and again until it has so many lines.

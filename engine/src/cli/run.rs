@@ -15,7 +15,7 @@ use super::arguments::{OutputStyle, RunArguments};
 use super::{Context, check};
 use crate::report::{self, Append, Rows, Summary, left_open};
 use crate::{
-    Delivery, Engine, Error, RunReport, Session, UpgradeOptions, memory, session, signals,
+    Delivery, Engine, Error, RunReport, Session, UpgradeOptions, memory, reach, session, signals,
 };
 use progress::Progress;
 
@@ -182,22 +182,17 @@ fn wait_for_broker(
     let (mut pause, longest) = BACKOFF;
     let admin = Admin::open(session.cluster())?;
     loop {
-        let error = match admin.topics() {
-            Ok(_) => return Ok(true),
-            Err(error) if !error.is_retriable() => return Err(error.into()),
-            Err(error) => error,
-        };
+        let Err(error) = reach::topics(&admin) else { return Ok(true) };
         if is_stopped.load(Ordering::SeqCst) {
             return Ok(false);
         }
         if is_once && clock.monotonic() >= CONNECT_TIMEOUT {
-            return Err(error.into());
+            return Err(error);
         }
-        let cluster = session.cluster();
-        context.screen.warn(&format!(
-            "{cluster} does not answer ({error}); trying again in {} ms; `engine debug` explains",
-            pause.as_millis()
-        ));
+        let next = pause.as_millis();
+        context
+            .screen
+            .warn(&format!("{error}; trying again in {next} ms; `engine debug` says what to do"));
         std::thread::park_timeout(pause);
         pause = (pause * 2).min(longest);
     }
