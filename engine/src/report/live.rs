@@ -210,16 +210,16 @@ pub(crate) fn held_sources<'a>(now: &Status, rows: &'a Rows) -> Vec<(&'a str, St
 /// The commit that is under way, if it takes too long.
 pub(crate) fn slow_commit(now: &Status, wall: ProcessingTime) -> Option<(Epoch, String)> {
     let (epoch, since) = now.committing?;
-    let age = u64::try_from(wall.0.saturating_sub(since.0)).unwrap_or(0);
-    let age = Duration::from_millis(age);
+    let waited = u64::try_from(wall.0.saturating_sub(since.0)).unwrap_or(0);
+    let waited = Duration::from_millis(waited);
     let sentence = || {
-        let age = short(age);
+        let waited = short(waited);
         format!(
-            "epoch {epoch} waits for its commit, for {age}: Kafka does not answer, or slowly; it \
+            "epoch {epoch} waits for its commit, for {waited}: Kafka does not answer, or slowly; it \
              goes on when Kafka does, and nothing is lost"
         )
     };
-    (age >= COMMIT_PATIENCE).then(|| (epoch, sentence()))
+    (waited >= COMMIT_PATIENCE).then(|| (epoch, sentence()))
 }
 
 /// What windows were left open by a run that has come to its end.

@@ -162,12 +162,13 @@ impl View {
         }
         let slow = slow_commit(status, wall);
         let epoch = slow.as_ref().map(|(epoch, _)| *epoch);
+        if epoch == self.commit_told {
+            return;
+        }
         match (slow, self.commit_told) {
-            (Some((epoch, sentence)), told) if told != Some(epoch) => {
-                self.tell(&format!("warning: {sentence}\n"));
-            }
+            (Some((_, sentence)), _) => self.tell(&format!("warning: {sentence}\n")),
             (None, Some(epoch)) => self.tell(&format!("note: epoch {epoch} waits no longer\n")),
-            (Some(_) | None, _) => return,
+            (None, None) => {}
         }
         self.commit_told = epoch;
     }
