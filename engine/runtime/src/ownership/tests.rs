@@ -80,6 +80,13 @@ fn with_journal() -> (tempfile::TempDir, Broker, Cluster) {
     (folder, broker, cluster)
 }
 
+/// The owner of an empty journal, and what it writes with.
+fn owner(cluster: &Cluster) -> (Ownership, TransactionalProducer) {
+    let mut owner = process(cluster, "owner");
+    let (producer, _) = owner.take_over(false).expect("the broker answers");
+    (owner, producer.expect("nobody else writes"))
+}
+
 /// Whoever wakes at the same moment, and is a moment later, ends the producer of the one that was
 /// faster, which waits for it in vain before it goes on: it must not lose its lease by that.
 #[test]
@@ -109,9 +116,9 @@ fn who_has_fenced_a_living_owner_gives_it_the_time_to_go_on() {
 #[test]
 fn an_acknowledged_epoch_that_the_journal_has_lost_stops_its_owner() {
     let (_folder, _broker, cluster) = with_journal();
-    let mut owner = process(&cluster, "owner");
-    let (producer, _) = owner.take_over(false).expect("the broker answers");
-    renew(&mut producer.expect("nobody else writes"), "owner", 1);
+    let (mut owner, mut producer) = owner(&cluster);
+    renew(&mut producer, "owner", 1);
+    drop(producer);
     // The broker has acknowledged epoch 2, too.
     match owner.reclaim(Epoch(3)) {
         Err(RuntimeError::CommitUndone { epoch, last, .. }) => {
@@ -125,9 +132,7 @@ fn an_acknowledged_epoch_that_the_journal_has_lost_stops_its_owner() {
 #[test]
 fn what_is_written_while_the_journal_rests_is_read_afterwards() {
     let (_folder, _broker, cluster) = with_journal();
-    let mut owner = process(&cluster, "owner");
-    let (producer, _) = owner.take_over(false).expect("the broker answers");
-    let mut producer = producer.expect("nobody else writes");
+    let (mut owner, mut producer) = owner(&cluster);
     for epoch in [1, 2] {
         let records = renew(&mut producer, "owner", epoch);
         owner.rest(Epoch(epoch), records);
@@ -146,9 +151,7 @@ fn what_is_written_while_the_journal_rests_is_read_afterwards() {
 #[test]
 fn an_owner_reads_on_at_its_last_entry_whatever_was_aborted_before() {
     let (_folder, _broker, cluster) = with_journal();
-    let mut owner = process(&cluster, "owner");
-    let (producer, _) = owner.take_over(false).expect("the broker answers");
-    let mut producer = producer.expect("nobody else writes");
+    let (mut owner, mut producer) = owner(&cluster);
     let seen = |owner: &mut Ownership| {
         let mut epochs = Vec::new();
         owner.read(&mut |entry| epochs.push(entry.header.epoch.0)).expect("it can be read");
