@@ -1,5 +1,6 @@
 //! Rows of several arrays as one array.
 
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +25,10 @@ pub(crate) fn gather(
         _ => interleave(arrays, indices),
     }
 }
+
+/// So many texts are looked for before the first is copied. Each lies elsewhere, and the length of
+/// one decides what is done next: one by one, each would be waited for.
+const TEXTS_AT_ONCE: usize = 128;
 
 /// The buffers of an array of texts, one step nearer than the array.
 struct Texts<'a> {
@@ -57,12 +62,21 @@ fn gather_texts(arrays: &[&dyn Array], indices: &[(usize, usize)]) -> StringArra
     // As many bytes a row as there are in the sources, and a quarter more.
     let capacity = indices.len() * (bytes + bytes / 4) / rows.max(1);
     let mut gathered = TextBuilder::with_capacity(indices.len(), capacity);
-    for (array, row) in indices {
-        let texts = &texts[*array];
-        if texts.nulls.is_some_and(|nulls| nulls.is_null(*row)) {
-            gathered.append_null();
-        } else {
-            gathered.append_part(texts.bytes, texts.place(*row));
+    let mut places = Vec::with_capacity(TEXTS_AT_ONCE);
+    for indices in indices.chunks(TEXTS_AT_ONCE) {
+        places.clear();
+        places.extend(indices.iter().map(|(array, row)| texts[*array].place(*row)));
+        let first_byte = |((array, _), place): (&(usize, usize), &Range<usize>)| {
+            texts[*array].bytes.get(place.start).copied().unwrap_or_default()
+        };
+        black_box(indices.iter().zip(&places).map(first_byte).fold(0, |sum, byte| sum ^ byte));
+        for ((array, row), place) in indices.iter().zip(&places) {
+            let texts = &texts[*array];
+            if texts.nulls.is_some_and(|nulls| nulls.is_null(*row)) {
+                gathered.append_null();
+            } else {
+                gathered.append_part(texts.bytes, place.clone());
+            }
         }
     }
     gathered.finish()

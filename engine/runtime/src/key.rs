@@ -5,6 +5,7 @@
 //! fixed seed, so that it may be stored.
 
 mod codec;
+mod index;
 mod table;
 
 pub(crate) use codec::{EncodedKeys, KeyCodec};

@@ -115,9 +115,6 @@ pub(super) fn restored_table(codec: &KeyCodec, entries: &Entries) -> Result<KeyT
         return Err(missing("a column of values"));
     }
     let keys = codec.encode(&columns, entries.slots.len())?;
-    table.reserve(entries.slots.len());
-    for (entry, slot) in entries.slots.values().iter().enumerate() {
-        table.find_or_add(keys.hash(entry), *slot, keys.bytes(entry));
-    }
+    table.add_all(&keys, entries.slots.values());
     Ok(table)
 }

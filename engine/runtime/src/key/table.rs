@@ -1,11 +1,10 @@
 //! A set of keys, each under a slot, numbered in the order in which they came.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as TableEntry;
-
 use super::EncodedKeys;
+use super::index::Index;
 use crate::slots::{Selection, Slots};
 
 /// Bytes in a chunk of keys, unless one key is longer.
@@ -23,11 +22,18 @@ pub(crate) struct KeyStore {
     tail: Vec<u8>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Entry {
     hash: u64,
     slot: u32,
     place: Place,
+}
+
+impl Entry {
+    /// Whether it is a key of this hash under this slot.
+    fn is_under(&self, hash: u64, slot: u32) -> bool {
+        self.hash == hash && self.slot == slot
+    }
 }
 
 /// Where the bytes of a key are.
@@ -50,13 +56,8 @@ impl KeyStore {
         self.entries.bytes() + chunks + self.tail.capacity()
     }
 
-    /// Adds a key.
-    pub(crate) fn append(&mut self, hash: u64, slot: u32, bytes: &[u8]) {
-        self.add(hash, slot, bytes);
-    }
-
-    /// Adds a key and gives its number and place.
-    fn add(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> (u32, Place) {
+    /// Adds a key and gives its number.
+    pub(crate) fn append(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> u32 {
         if self.tail.len() + bytes.len() > CHUNK_BYTES && !self.tail.is_empty() {
             self.chunks.push(Arc::from(self.tail.as_slice()));
             self.tail.clear();
@@ -69,7 +70,7 @@ impl KeyStore {
             start: narrow(start),
             length: narrow(bytes.len()),
         };
-        (self.entries.push(Entry { hash, slot, place }), place)
+        self.entries.push(Entry { hash, slot, place })
     }
 
     /// The hashes that were given with the keys, in order.
@@ -124,24 +125,27 @@ impl KeyStore {
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
     store: KeyStore,
-    index: HashTable<Indexed>,
-    /// What the keys of one lookup may be; kept for its memory.
-    candidates: Vec<Option<Indexed>>,
+    /// The keys' numbers by `mix` of hash and slot.
+    index: Index,
+    lookup: Lookup,
 }
 
-/// What finds a key: all that has to be compared but its bytes, so that a lookup touches two places.
-#[derive(Debug, Clone, Copy)]
-struct Indexed {
-    mixed: u64,
-    number: u32,
-    slot: u32,
-    place: Place,
+/// Keys that are looked up together; kept for its memory.
+#[derive(Debug, Default)]
+struct Lookup {
+    mixed: Vec<u64>,
+    /// The number and entry of what each may be.
+    candidates: Vec<Option<(u32, Entry)>>,
 }
 
 impl KeyTable {
     /// Makes room for so many more keys, so that the index does not grow step by step.
-    pub(crate) fn reserve(&mut self, count: usize) {
-        self.index.reserve(count, |it| it.mixed);
+    fn reserve(&mut self, more: usize) {
+        if !self.index.has_room(more) {
+            let Self { store, index, .. } = self;
+            let present = store.entries.iter().map(|entry| mix(entry.hash, entry.slot));
+            index.rebuild(store.count() + more, present);
+        }
     }
 
     /// The keys, without the index.
@@ -151,61 +155,92 @@ impl KeyTable {
 
     /// What it holds in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.store.heap_bytes() + self.index.allocation_size()
+        self.store.heap_bytes() + self.index.bytes()
     }
 
     /// Finds a key under a slot, or adds it. Gives its number and whether it is new.
     pub(crate) fn find_or_add(&mut self, hash: u64, slot: u32, bytes: &[u8]) -> (u32, bool) {
         let mixed = mix(hash, slot);
         let store = &self.store;
-        let is_same = |it: &Indexed| {
-            it.mixed == mixed && it.slot == slot && store.bytes_at(it.place) == bytes
+        let is_same = |number| {
+            let entry = store.entries.get(number);
+            entry.is_under(hash, slot) && store.bytes_at(entry.place) == bytes
         };
-        match self.index.entry(mixed, is_same, |it| it.mixed) {
-            TableEntry::Occupied(found) => (found.get().number, false),
-            TableEntry::Vacant(vacant) => {
-                let (number, place) = self.store.add(hash, slot, bytes);
-                vacant.insert(Indexed { mixed, number, slot, place });
-                (number, true)
+        if let Some(number) = self.index.find(mixed, is_same) {
+            return (number, false);
+        }
+        if !self.index.has_room(1) {
+            self.reserve(self.store.count().max(1));
+        }
+        let number = self.store.append(hash, slot, bytes);
+        self.index.add(mixed, number);
+        (number, true)
+    }
+
+    /// Adds keys that are all different and not there, each under its slot.
+    pub(crate) fn add_all(&mut self, keys: &EncodedKeys, slots: &[u32]) {
+        self.reserve(slots.len());
+        let mut mixed = std::mem::take(&mut self.lookup.mixed);
+        for (part, slots) in slots.chunks(LOOKUP_KEYS).enumerate() {
+            let rows = part * LOOKUP_KEYS..;
+            mixed.clear();
+            mixed.extend(rows.clone().zip(slots).map(|(row, slot)| mix(keys.hash(row), *slot)));
+            self.index.touch_all(&mixed);
+            for ((row, slot), mixed) in rows.zip(slots).zip(&mixed) {
+                let number = self.store.append(keys.hash(row), *slot, keys.bytes(row));
+                self.index.add(*mixed, number);
             }
         }
+        self.lookup.mixed = mixed;
     }
 
     /// Finds or adds the keys of the selected rows under their slots, in order; tells each row, its
     /// slot, its key's number and whether that is new.
     ///
-    /// A table of many keys is slow because each lookup waits for memory. Here the places of many
-    /// keys are asked for before the first answer is needed.
+    /// A table of many keys is slow because each lookup waits for memory, three times. Here the same
+    /// is asked for all of some keys, with no answer needed for the next question, before any is
+    /// looked at.
     pub(crate) fn find_or_add_all(
         &mut self,
         keys: &EncodedKeys,
         selection: &Selection,
         mut found: impl FnMut(usize, u32, u32, bool),
     ) {
-        let mut candidates = std::mem::take(&mut self.candidates);
+        let mut lookup = std::mem::take(&mut self.lookup);
         let parts = selection.rows.chunks(LOOKUP_KEYS).zip(selection.slots.chunks(LOOKUP_KEYS));
         for (rows, slots) in parts {
-            candidates.clear();
-            candidates.extend(rows.iter().zip(slots).map(|(row, slot)| {
-                let mixed = mix(keys.hash(*row as usize), *slot);
-                self.index.find(mixed, |it| it.mixed == mixed).copied()
-            }));
-            for ((row, slot), candidate) in rows.iter().zip(slots).zip(&mut candidates) {
-                let bytes = keys.bytes(*row as usize);
-                *candidate = candidate
-                    .filter(|it| it.slot == *slot && self.store.bytes_at(it.place) == bytes);
-            }
-            for ((row, slot), candidate) in rows.iter().zip(slots).zip(&candidates) {
-                let row = *row as usize;
-                let (number, is_new) = match candidate {
-                    Some(it) => (it.number, false),
-                    // New, or added by a row just before.
-                    None => self.find_or_add(keys.hash(row), *slot, keys.bytes(row)),
+            self.look_up(keys, rows, slots, &mut lookup);
+            for ((row, slot), candidate) in rows.iter().zip(slots).zip(&lookup.candidates) {
+                let (hash, bytes) = (keys.hash(*row as usize), keys.bytes(*row as usize));
+                let is_it = |(_, entry): &&(u32, Entry)| {
+                    entry.is_under(hash, *slot) && self.store.bytes_at(entry.place) == bytes
                 };
-                found(row, *slot, number, is_new);
+                let (number, is_new) = match candidate.as_ref().filter(is_it) {
+                    Some((number, _)) => (*number, false),
+                    // New, or added by a row just before.
+                    None => self.find_or_add(hash, *slot, bytes),
+                };
+                found(*row as usize, *slot, number, is_new);
             }
         }
-        self.candidates = candidates;
+        self.lookup = lookup;
+    }
+
+    /// What the keys of these rows may be, and everything that is needed to tell in the cache.
+    fn look_up(&self, keys: &EncodedKeys, rows: &[u32], slots: &[u32], lookup: &mut Lookup) {
+        let Lookup { mixed, candidates } = lookup;
+        let pairs = rows.iter().zip(slots);
+        mixed.clear();
+        mixed.extend(pairs.map(|(row, slot)| mix(keys.hash(*row as usize), *slot)));
+        self.index.touch_all(mixed);
+        candidates.clear();
+        candidates.extend(mixed.iter().map(|mixed| {
+            let number = self.index.find(*mixed, |_| true)?;
+            Some((number, *self.store.entries.get(number)))
+        }));
+        let first_byte = |entry: &Entry| self.store.bytes_at(entry.place).first().copied();
+        let entries = candidates.iter().flatten().map(|(_, entry)| entry);
+        black_box(entries.filter_map(first_byte).fold(0, |sum, byte| sum ^ byte));
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -5,8 +6,11 @@ use arrow::array::{
     StringArray, TimestampMillisecondArray,
 };
 use arrow::datatypes::Int32Type;
+use proptest::prelude::*;
 
+use super::index::Index;
 use super::*;
+use crate::slots::{Selection, slot};
 
 fn encoded(columns: &[ArrayRef]) -> (KeyCodec, EncodedKeys) {
     let types: Vec<_> = columns.iter().map(|column| column.data_type().clone()).collect();
@@ -96,4 +100,74 @@ fn a_key_is_found_under_its_slot_only() {
     assert_eq!(added, [(0, true), (1, true), (2, true), (1, false), (0, false)]);
     let (numbers, starts) = table.store().by_slot(3);
     assert_eq!((numbers, starts), (vec![0, 2, 1], vec![0, 2, 3, 3]));
+}
+
+/// A clickstream's values: most come again and again.
+fn values() -> impl Strategy<Value = Vec<(Option<String>, u32)>> {
+    proptest::collection::vec((proptest::option::of("[a-c]{0,4}"), 0_u32..3), 0..1_500)
+}
+
+proptest! {
+    #[test]
+    fn keys_have_the_numbers_in_which_they_came(batches in proptest::collection::vec(values(), 1..4)) {
+        let mut table = KeyTable::default();
+        let mut model: HashMap<(Option<String>, u32), u32> = HashMap::new();
+        for values in batches {
+            let column: StringArray = values.iter().map(|(value, _)| value.as_deref()).collect();
+            let (_, keys) = encoded(&[Arc::new(column)]);
+            let slots = values.iter().map(|(_, slot)| *slot).collect();
+            let selection = Selection { rows: (0..slot(values.len())).collect(), slots };
+            let mut told = Vec::new();
+            table.find_or_add_all(&keys, &selection, |row, slot, number, is_new| {
+                told.push((row, slot, number, is_new));
+            });
+            let expected = values.into_iter().enumerate().map(|(row, value)| {
+                let (slot, count) = (value.1, model.len());
+                let number = *model.entry(value).or_insert(crate::slots::slot(count));
+                (row, slot, number, model.len() > count)
+            });
+            let expected: Vec<_> = expected.collect();
+            prop_assert_eq!(told, expected);
+        }
+        // What a restored table finds is what the first one does.
+        let store = table.store();
+        let column = StringArray::from_iter_values((0..store.count()).map(|row| row.to_string()));
+        let (_, keys) = encoded(&[Arc::new(column)]);
+        let slots: Vec<u32> = store.slots().collect();
+        let mut restored = KeyTable::default();
+        restored.add_all(&keys, &slots);
+        for (row, slot) in slots.iter().enumerate() {
+            let found = restored.find_or_add(keys.hash(row), *slot, keys.bytes(row));
+            prop_assert_eq!(found, (crate::slots::slot(row), false));
+        }
+    }
+
+    #[test]
+    fn an_index_finds_each_of_many_keys_of_few_hashes(
+        hashes in proptest::collection::vec(
+            prop_oneof![Just(0), Just(u64::MAX), Just(u64::MAX << 32), 0_u64..9, any::<u64>()],
+            1..300,
+        ),
+    ) {
+        let mut index = Index::default();
+        for (number, hash) in hashes.iter().enumerate() {
+            let number = slot(number);
+            let mut candidates = Vec::new();
+            let found = index.find(*hash, |candidate| {
+                candidates.push(candidate);
+                candidate == number
+            });
+            prop_assert_eq!(found, None);
+            let same = hashes[..number as usize].iter().filter(|other| *other == hash).count();
+            prop_assert!(candidates.len() >= same);
+            if !index.has_room(1) {
+                index.rebuild(number as usize + 1, hashes[..number as usize].iter().copied());
+            }
+            index.add(*hash, number);
+        }
+        for (number, hash) in hashes.iter().enumerate() {
+            let number = slot(number);
+            prop_assert_eq!(index.find(*hash, |candidate| candidate == number), Some(number));
+        }
+    }
 }

@@ -102,10 +102,7 @@ impl Groups {
                 })
             });
             let keys = codec.encode(keys, count)?;
-            table.reserve(count);
-            for row in 0..count {
-                table.find_or_add(keys.hash(row), NO_SLOT, keys.bytes(row));
-            }
+            table.add_all(&keys, &vec![NO_SLOT; count]);
             restoring.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
