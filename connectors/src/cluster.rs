@@ -69,6 +69,10 @@ impl Cluster {
 
     /// Settings for a reader of `partitions` partitions that sees committed records only.
     pub fn reader_settings(&self, partitions: usize) -> Vec<(String, String)> {
+        self.fetch_settings(partitions, "100")
+    }
+
+    fn fetch_settings(&self, partitions: usize, wait_ms: &str) -> Vec<(String, String)> {
         let share = FETCH_BUDGET_BYTES / 1_024 / partitions.max(1);
         let kibibytes = share.max(FETCH_MINIMUM_KIB).to_string();
         self.with(&[
@@ -76,11 +80,17 @@ impl Cluster {
             ("auto.offset.reset", "error"),
             ("queued.max.messages.kbytes", &kibibytes),
             // The end of a partition is told with a fetch's answer, so an empty one must not wait.
-            ("fetch.wait.max.ms", "100"),
+            ("fetch.wait.max.ms", wait_ms),
             // The default of a second stalls a partition whose queue was full for a moment.
             ("fetch.queue.backoff.ms", "2"),
             ("fetch.error.backoff.ms", "50"),
         ])
+    }
+
+    /// Settings for a consumer of the journal, which is often asked where it ends: a broker answers
+    /// nothing else on a connection while a fetch waits.
+    pub fn journal_settings(&self) -> Vec<(String, String)> {
+        self.fetch_settings(1, "20")
     }
 
     /// Settings for short questions: metadata, end offsets, administration.

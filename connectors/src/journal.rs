@@ -24,6 +24,10 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// How many records are taken at once: they are kept in memory until they are asked for.
 const POLL_RECORDS: usize = 64;
 
+/// How many offsets the mark of a commit takes, which follows each entry: where only one is left to
+/// the end, it is no entry's.
+const COMMIT_MARK: i64 = 1;
+
 /// A complete entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawEntry {
@@ -131,7 +135,7 @@ impl JournalTopic {
     /// asked: an entry takes a record, seldom more, and the mark of its commit.
     pub fn entries_left(&self) -> u64 {
         let offsets = u64::try_from(self.end - self.position).unwrap_or_default();
-        self.ready.len() as u64 + offsets.div_ceil(2)
+        self.ready.len() as u64 + offsets / 2
     }
 
     /// Asks where the topic ends now: entries are given up to there, so that a writer who is busy
@@ -154,7 +158,7 @@ impl JournalTopic {
             if let Some(entry) = self.ready.pop_front() {
                 return Ok(Some(entry));
             }
-            if self.position >= self.end {
+            if self.position + COMMIT_MARK >= self.end {
                 return Ok(None);
             }
             self.poll()?;
@@ -212,7 +216,7 @@ impl Reader {
     /// A reader that begins at `offset`; where the topic does not reach, or no longer begins, so
     /// far, at its start.
     fn open(cluster: &Cluster, topic: &str, offset: i64) -> Result<(Self, Span), ConnectorError> {
-        let consumer = Consumer::open(&cluster.reader_settings(1))?;
+        let consumer = Consumer::open(&cluster.journal_settings())?;
         let (first, end) = consumer.watermarks(topic, 0, ANSWER_TIMEOUT)?;
         let begin = if (first..=end).contains(&offset) { offset } else { first };
         let start =

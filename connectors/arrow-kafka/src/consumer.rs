@@ -403,14 +403,19 @@ impl PartitionQueue {
         self.client.fetched_log_end(&self.topic, self.partition)
     }
 
-    /// Takes up to `max_messages`. With a `timeout` it waits until it has all of them or the time
-    /// has passed: ask with zero after [`Self::on_ready`] has called.
+    /// Takes up to `max_messages`; waits for the first, or what stands in its place, until the
+    /// `timeout`: ask with zero after [`Self::on_ready`] has called.
     pub fn poll(&self, max_messages: usize, timeout: Duration) -> Polled {
-        let mut messages = if max_messages == 0 {
-            NativeMessages::none(&self.client)
-        } else {
-            self.queue.take(max_messages, timeout)
+        let take = |max, timeout| match max {
+            0 => NativeMessages::none(&self.client),
+            max => self.queue.take(max, timeout),
         };
+        let mut messages = take(max_messages, Duration::ZERO);
+        if messages.len() == 0 && !timeout.is_zero() {
+            // For more than one librdkafka would wait until it has all.
+            messages = take(max_messages.min(1), timeout);
+            messages.append(take(max_messages.saturating_sub(messages.len()), Duration::ZERO));
+        }
         let (mut end_reached, mut error) = (None, None);
         for mark in messages.take_marks() {
             if mark.failure.code == ErrorCode::PARTITION_END {

@@ -202,7 +202,10 @@ pub(crate) fn prepare(
             max_message_bytes,
         });
     }
-    Ok(Prepared { topics, limits, is_compacted, cluster_id, notes: preparation.notes })
+    let Preparation { admin, notes, .. } = preparation;
+    // To close a client takes a tenth of a second, for which nothing here has to wait.
+    std::thread::spawn(move || drop(admin));
+    Ok(Prepared { topics, limits, is_compacted, cluster_id, notes })
 }
 
 /// What a replay has to know of the topics that it reads; nothing is created.

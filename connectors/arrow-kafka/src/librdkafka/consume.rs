@@ -298,6 +298,11 @@ impl NativeMessages {
         self.messages.len()
     }
 
+    /// Adds later ones of the same client.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.messages.append(&mut later.messages);
+    }
+
     /// Takes out what is no message, in order.
     pub(crate) fn take_marks(&mut self) -> Vec<Mark> {
         let mut marks = Vec::new();
