@@ -76,6 +76,11 @@ impl ConnectorError {
         code == Some(ErrorCode::AUTO_OFFSET_RESET) || code == Some(ErrorCode::OFFSET_OUT_OF_RANGE)
     }
 
+    /// Whether the topic, or the partition, is not there, or is not known yet.
+    pub fn is_unknown_topic(&self) -> bool {
+        self.kafka().is_some_and(KafkaError::is_unknown_topic)
+    }
+
     fn kafka(&self) -> Option<&KafkaError> {
         match self {
             Self::Kafka(error) => Some(error),

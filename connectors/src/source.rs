@@ -263,9 +263,13 @@ impl KafkaSource {
                     None => Ok(at.end.take().map_or(Poll::Nothing, Poll::End)),
                 };
             }
-            // The messages are taken first: they will not come again.
-            at.error = polled.error;
+            // The messages are taken first: they will not come again. But they may be of another
+            // topic where this one was gone.
             at.pending = Some(Pending { messages: polled.messages, next: 0, decoded: None });
+            match polled.error {
+                Some(error) if error.is_unknown_topic() => return Err(error.into()),
+                error => at.error = error,
+            }
         }
         let Some(mut pending) = at.pending.take() else { return Ok(Poll::Nothing) };
         let from = pending.next;

@@ -80,6 +80,8 @@ pub(crate) struct Reader {
     log_ends_at: Option<Duration>,
     /// How long records gather when all are read.
     gathering: Duration,
+    /// The topic was not there for a moment, so that what comes may be another one's.
+    doubts_topic: bool,
     /// Only the slices that the journal names are read.
     is_following: bool,
 }
@@ -123,6 +125,7 @@ impl Reader {
             clock,
             log_ends_at: None,
             gathering,
+            doubts_topic: false,
             is_following,
         })
     }
@@ -161,6 +164,9 @@ impl Reader {
 
     /// Polls each partition once. How many records came; none if no partition had anything to say.
     fn poll_all(&mut self) -> Result<Option<u64>, RuntimeError> {
+        if self.doubts_topic && !self.is_topic_there()? {
+            return Ok(None);
+        }
         self.grow()?;
         if self.is_following {
             self.follow()?;
@@ -177,6 +183,10 @@ impl Reader {
                 Err(error) if error.is_offset_gone() => {
                     self.pass_gap(partition)?;
                     continue;
+                }
+                Err(error) if error.is_unknown_topic() => {
+                    self.doubts_topic = true;
+                    return Err(error.into());
                 }
                 polled => polled?,
             };
@@ -277,16 +287,33 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether the topic, which was not there, is again; an error if it is another one.
+    fn is_topic_there(&mut self) -> Result<bool, RuntimeError> {
+        self.doubts_topic = self.check_topic()?.is_none() && self.topic.id.is_some();
+        Ok(!self.doubts_topic)
+    }
+
+    /// The topic's id, if it is there and the broker gives one.
+    ///
+    /// # Errors
+    /// [`RuntimeError::TopicRecreated`] if it is not that of the beginning.
+    fn check_topic(&self) -> Result<Option<String>, RuntimeError> {
+        let now = self.source.topic_id()?;
+        match (&self.topic.id, &now) {
+            (Some(known), Some(now)) if known != now => Err(RuntimeError::TopicRecreated {
+                topic: self.topic.topic.clone(),
+                known: known.clone(),
+                now: now.clone(),
+            }),
+            _ => Ok(now),
+        }
+    }
+
     /// The next offset of a partition is not in its log: stops, or goes on at the first one that
     /// is, as the source wants it.
     fn pass_gap(&mut self, partition: usize) -> Result<(), RuntimeError> {
-        let TopicView { topic, id, on_gap } = self.topic.clone();
-        let (known, now) = (id, self.source.topic_id()?);
-        if let (Some(known), Some(now)) = (known, now)
-            && known != now
-        {
-            return Err(RuntimeError::TopicRecreated { topic, known, now });
-        }
+        self.check_topic()?;
+        let TopicView { topic, on_gap, .. } = self.topic.clone();
         let at = &mut self.partitions[partition];
         let position = at.position;
         let (first, end) = self.source.partition_bounds(partition)?;
