@@ -89,7 +89,6 @@ impl Index {
 }
 
 /// Where the search for a hash begins, once cut down to the number of cells.
-#[expect(clippy::cast_possible_truncation, reason = "32 bits are wanted")]
 fn home(hash: u64) -> usize {
     (hash >> 32) as usize
 }
