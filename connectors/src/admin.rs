@@ -151,6 +151,21 @@ impl Admin {
             .collect()
     }
 
+    /// End of each partition's log, open transactions included.
+    ///
+    /// # Errors
+    /// As [`Admin::bounds`].
+    pub fn log_ends(&self, topic: &TopicDescription) -> Result<Vec<i64>, ConnectorError> {
+        // A handle sees either committed records or all of them.
+        let query = Consumer::open(&self.cluster.log_settings())?;
+        (0..topic.partitions)
+            .map(|partition| {
+                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+                Ok(query.watermarks(&topic.name, partition, REQUEST_TIMEOUT)?.1)
+            })
+            .collect()
+    }
+
     /// Creates a topic, and waits until brokers know it: the answer comes from the controller, from
     /// which they hear a moment later.
     ///

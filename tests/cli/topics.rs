@@ -147,7 +147,12 @@ fn null_values_and_uncommitted_records_are_not_printed() {
     write(&[Some("open")]);
     producer.flush(limit).expect("the broker answers");
     assert_eq!(folder.succeed(&["topic", "consume", "events", "--until-end"]), "one\ntwo\n");
-    producer.abort_transaction(Some(limit)).expect("it is open");
+    // What is committed while the end is waited for is shown.
+    let mut reader = folder.start(&["topic", "consume", "events", "--until-end"]);
+    assert_eq!([reader.line(), reader.line()], ["one", "two"]);
+    producer.commit_transaction(Some(limit)).expect("it is open");
+    assert_eq!(reader.line(), "open");
+    assert_eq!(reader.end().code, 0);
     broker.signal("TERM");
     assert_eq!(broker.end().code, 0);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use connectors::admin::{Admin, TopicDescription, TopicSetting, TopicSpec};
@@ -30,6 +31,25 @@ pub(crate) struct Prepared {
     pub(crate) cluster_id: Option<String>,
     /// For the user.
     pub(crate) notes: Vec<Note>,
+    /// Who asked the broker.
+    _asked: Closing,
+}
+
+/// A client on its way out: that takes a tenth of a second, for which a start has not to wait. But
+/// it ends before what holds this does, and so before the process.
+struct Closing(Option<JoinHandle<()>>);
+
+impl Closing {
+    fn begin(client: Admin) -> Self {
+        Self(Some(std::thread::spawn(move || drop(client))))
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // A panic has said what it has to.
+        let _ended = self.0.take().map(JoinHandle::join);
+    }
 }
 
 /// Something about topics that the user should know.
@@ -203,9 +223,8 @@ pub(crate) fn prepare(
         });
     }
     let Preparation { admin, notes, .. } = preparation;
-    // To close a client takes a tenth of a second, for which nothing here has to wait.
-    std::thread::spawn(move || drop(admin));
-    Ok(Prepared { topics, limits, is_compacted, cluster_id, notes })
+    let asked = Closing::begin(admin);
+    Ok(Prepared { topics, limits, is_compacted, cluster_id, notes, _asked: asked })
 }
 
 /// What a replay has to know of the topics that it reads; nothing is created.
@@ -237,6 +256,7 @@ pub(crate) fn look(
         is_compacted,
         cluster_id: admin.cluster_id(),
         notes: Vec::new(),
+        _asked: Closing::begin(admin),
     })
 }
 

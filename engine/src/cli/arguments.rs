@@ -501,7 +501,7 @@ pub(crate) struct TopicProduceArguments {
 pub(crate) struct TopicConsumeArguments {
     /// The topic
     pub(crate) topic: String,
-    /// Stop at the ends found at the start
+    /// Stop at the ends found at the start; open transactions before them are waited for 5 s
     #[arg(long, env = "ENGINE_UNTIL_END", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) until_end: bool,
     /// Where each partition begins: start, end, an offset, -N before the end, @MILLISECONDS

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow_kafka::{Consumer, Message, OffsetAtTime, PartitionQueue, PartitionStart};
 use connectors::admin::{Admin, TopicDescription};
 use connectors::{Cluster, ConnectorError};
+use stream::{Clock as _, SystemClock};
 
 use crate::Error;
 
@@ -19,6 +20,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the broker may take to answer a question by time.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the records of open transactions are waited for at the end: a broker acknowledges a
+/// commit before all partitions have its marks.
+const OPEN_WAIT: Duration = Duration::from_secs(5);
 
 /// Where each partition begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +76,8 @@ struct Reading {
     /// Stop here.
     end: i64,
     is_done: bool,
+    /// All committed records were read.
+    is_at_end: bool,
 }
 
 /// Writes the records of `topic` to `out` until the end asked for, or until `is_stopped` says so.
@@ -84,12 +91,18 @@ pub(crate) fn consume(
     out: &mut impl Write,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
-    let bounds = admin.bounds(topic)?;
+    let mut bounds = admin.bounds(topic)?;
+    if options.is_until_end {
+        let log_ends = admin.log_ends(topic)?;
+        bounds.iter_mut().zip(log_ends).for_each(|((_, end), log_end)| *end = log_end.max(*end));
+    }
     let consumer = open(admin.cluster(), topic.partitions)?;
     let (mut readings, ready) = assign(&consumer, topic, &bounds, options)?;
     let mut left = options.count.unwrap_or(u64::MAX);
     let failed = |source| Error::File { action: "write", path: "standard output".into(), source };
     let mut result = Ok(());
+    let clock = SystemClock::new();
+    let mut held_since = None;
     while left > 0 && !is_stopped() && readings.iter().any(|reading| !reading.is_done) {
         match turn(&mut readings, options, &mut left, out)? {
             Ok(0) => {
@@ -100,8 +113,15 @@ pub(crate) fn consume(
                 // The signal may be lost between two looks; the pause bounds the wait.
                 let _woken_or_late = ready.recv_timeout(PAUSE);
                 consumer.log_events(&topic.name);
+                let mut left = readings.iter().filter(|reading| !reading.is_done);
+                if options.is_until_end && left.all(|reading| reading.is_at_end) {
+                    let now = clock.monotonic();
+                    if now.saturating_sub(*held_since.get_or_insert(now)) >= OPEN_WAIT {
+                        break;
+                    }
+                }
             }
-            Ok(_) => {}
+            Ok(_) => held_since = None,
             Err(error) => {
                 result = Err(error);
                 break;
@@ -161,7 +181,7 @@ fn assign(
             // A full channel means that the reader will look anyway.
             let _told = wake.try_send(());
         }));
-        Reading { queue, end, is_done: false }
+        Reading { queue, end, is_done: false, is_at_end: false }
     });
     Ok((readings.collect(), ready))
 }
@@ -176,6 +196,7 @@ fn turn(
     let mut taken = 0;
     for reading in readings.iter_mut().filter(|reading| !reading.is_done) {
         let polled = reading.queue.poll(BATCH, Duration::ZERO);
+        reading.is_at_end &= polled.messages.is_empty();
         for message in polled.messages.iter() {
             if message.offset >= reading.end || *left == 0 {
                 reading.is_done = true;
@@ -192,8 +213,9 @@ fn turn(
         if let Some(error) = polled.error {
             return Err(ConnectorError::Kafka(error).into());
         }
-        if polled.end_reached.is_some_and(|at| at >= reading.end) {
-            reading.is_done = true;
+        if let Some(at) = polled.end_reached {
+            reading.is_at_end = true;
+            reading.is_done |= at >= reading.end;
         }
     }
     Ok(Ok(taken))
