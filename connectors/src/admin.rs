@@ -143,27 +143,16 @@ impl Admin {
     /// # Errors
     /// [`ConnectorError::Kafka`]: retry if retriable.
     pub fn bounds(&self, topic: &TopicDescription) -> Result<Vec<(i64, i64)>, ConnectorError> {
-        (0..topic.partitions)
-            .map(|partition| {
-                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-                Ok(self.query.watermarks(&topic.name, partition, REQUEST_TIMEOUT)?)
-            })
-            .collect()
+        bounds_for(&self.query, topic)
     }
 
-    /// End of each partition's log, open transactions included.
+    /// As [`Admin::bounds`], but to the end of each partition's log, open transactions included.
     ///
     /// # Errors
-    /// As [`Admin::bounds`].
-    pub fn log_ends(&self, topic: &TopicDescription) -> Result<Vec<i64>, ConnectorError> {
+    /// As there.
+    pub fn log_bounds(&self, topic: &TopicDescription) -> Result<Vec<(i64, i64)>, ConnectorError> {
         // A handle sees either committed records or all of them.
-        let query = Consumer::open(&self.cluster.log_settings())?;
-        (0..topic.partitions)
-            .map(|partition| {
-                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-                Ok(query.watermarks(&topic.name, partition, REQUEST_TIMEOUT)?.1)
-            })
-            .collect()
+        bounds_for(&Consumer::open(&self.cluster.log_settings())?, topic)
     }
 
     /// Creates a topic, and waits until brokers know it: the answer comes from the controller, from
@@ -343,6 +332,19 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// First and end offset of each partition, as this consumer sees them.
+fn bounds_for(
+    query: &Consumer,
+    topic: &TopicDescription,
+) -> Result<Vec<(i64, i64)>, ConnectorError> {
+    (0..topic.partitions)
+        .map(|partition| {
+            let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+            Ok(query.watermarks(&topic.name, partition, REQUEST_TIMEOUT)?)
+        })
+        .collect()
 }
 
 fn described(topic: &arrow_kafka::TopicInfo) -> TopicDescription {

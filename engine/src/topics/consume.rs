@@ -91,13 +91,14 @@ pub(crate) fn consume(
     out: &mut impl Write,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
-    let mut bounds = admin.bounds(topic)?;
-    if options.is_until_end {
-        let log_ends = admin.log_ends(topic)?;
-        bounds.iter_mut().zip(log_ends).for_each(|((_, end), log_end)| *end = log_end.max(*end));
-    }
+    let bounds = admin.bounds(topic)?;
+    let until = if options.is_until_end {
+        admin.log_bounds(topic)?.into_iter().map(|(_, end)| end).collect()
+    } else {
+        vec![i64::MAX; bounds.len()]
+    };
     let consumer = open(admin.cluster(), topic.partitions)?;
-    let (mut readings, ready) = assign(&consumer, topic, &bounds, options)?;
+    let (mut readings, ready) = assign(&consumer, topic, (&bounds, &until), options)?;
     let mut left = options.count.unwrap_or(u64::MAX);
     let failed = |source| Error::File { action: "write", path: "standard output".into(), source };
     let mut result = Ok(());
@@ -113,8 +114,8 @@ pub(crate) fn consume(
                 // The signal may be lost between two looks; the pause bounds the wait.
                 let _woken_or_late = ready.recv_timeout(PAUSE);
                 consumer.log_events(&topic.name);
-                let mut left = readings.iter().filter(|reading| !reading.is_done);
-                if options.is_until_end && left.all(|reading| reading.is_at_end) {
+                let mut open = readings.iter().filter(|reading| !reading.is_done);
+                if options.is_until_end && open.all(|reading| reading.is_at_end) {
                     let now = clock.monotonic();
                     if now.saturating_sub(*held_since.get_or_insert(now)) >= OPEN_WAIT {
                         break;
@@ -144,12 +145,12 @@ fn open(cluster: &Cluster, partitions: usize) -> Result<Consumer, Error> {
 fn assign(
     consumer: &Consumer,
     topic: &TopicDescription,
-    bounds: &[(i64, i64)],
+    (bounds, until): (&[(i64, i64)], &[i64]),
     options: &ConsumeOptions,
 ) -> Result<(Vec<Reading>, Receiver<()>), Error> {
     let mut starts = Vec::new();
     let mut ends = Vec::new();
-    for (partition, (first, end)) in (0..).zip(bounds.iter().copied()) {
+    for (partition, ((first, end), until)) in (0..).zip(bounds.iter().copied().zip(until)) {
         let start = match options.start {
             Start::First => first,
             Start::End => end,
@@ -166,12 +167,12 @@ fn assign(
                 }
             }
         };
-        if options.is_until_end && start >= end {
+        if start >= *until {
             continue;
         }
         let at = arrow_kafka::Start::At(start);
         starts.push(PartitionStart { topic: topic.name.clone(), partition, start: at });
-        ends.push(if options.is_until_end { end } else { i64::MAX });
+        ends.push(*until);
     }
     let queues = consumer.assign(&starts).map_err(ConnectorError::Kafka)?;
     let (wake, ready) = sync_channel(1);
